@@ -1,0 +1,261 @@
+"""The bundle's contract: what goes in, what comes out, and what was proven about it.
+
+A manifest is written once by `earlet export` as `manifest.json` and copied, without the hashes of
+the files beside it, into the metadata of every ONNX file of the bundle (key `earlet.manifest`), so
+that a lone `.onnx` works too.
+
+The JSON is canonical: keys sorted, two-space indent, one newline at the end. `from_json` refuses
+any other spelling of the same content, so no byte of it can change unseen.
+"""
+
+import dataclasses
+import json
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from earlet.errors import BundleError
+
+SCHEMA = 1
+METADATA_KEY = "earlet.manifest"
+MANIFEST_FILE = "manifest.json"
+
+Short = Literal["tile", "stretch", "zero", "reject"]
+Pooling = Literal["mean", "first", "max"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowPolicy:
+    """How a recording of any length becomes windows, and their scores one score.
+
+    `window_samples`: what one score looks at; `hop_samples`: how far to the next window.
+    `min_samples`: a shorter recording is refused. One between that and the window is repeated
+    end to end (`tile`), slowed down by repeating each sample (`stretch`, the rule of the published
+    Spec-ResNet code), followed by zeros (`zero`) or refused (`reject`).
+    `pooling`: the recording's score is the `mean` or `max` over its windows, or the `first`.
+    """
+
+    window_samples: int
+    hop_samples: int
+    min_samples: int
+    short: Short = "tile"
+    pooling: Pooling = "mean"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_samples <= self.window_samples:
+            raise ValueError(
+                f"min_samples must lie in 1..window_samples ({self.window_samples}), "
+                f"found {self.min_samples}"
+            )
+        if self.hop_samples <= 0:
+            raise ValueError(f"hop_samples must be positive, found {self.hop_samples}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """score = scale * raw log-odds + offset: an affine (Platt) map fitted on the dev split."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoint:
+    """What the threshold gives, and on which data: error rates in 0..1.
+
+    `miss_rate`: positives scored below the threshold; `false_alarm_rate`: negatives at or above.
+    """
+
+    name: str
+    data: str
+    miss_rate: float
+    false_alarm_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """One ONNX file of the bundle. `eer` by pool of trials (`dev`, ...), rates in 0..1."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+    max_abs_logit: float
+    decision_flips: int
+    decisions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """Which signals the original was replayed on (see `earlet.golden`), and how close is close.
+
+    A tolerance per precision: the largest |logit - original's logit| that `earlet verify` accepts.
+    For int8 it is what was measured at export plus a margin for other processors.
+    """
+
+    file: str
+    sha256: str
+    tolerances: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where the bundle came from."""
+
+    recipe: str
+    checkpoint_sha256: str
+    training_data: str
+    versions: Mapping[str, str]
+    created: str
+    licence: str = "Apache-2.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The whole contract; see the module's docstring and each part's own."""
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    positive: str
+    sample_rate_hz: int
+    window: WindowPolicy
+    threshold: float
+    operating_point: OperatingPoint
+    graphs: Mapping[str, Graph]
+    default_precision: str
+    golden: Golden
+    provenance: Provenance
+    calibration: Calibration = field(default_factory=Calibration)
+    silence_dbfs: float = -75.0
+    files: Mapping[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        if self.positive not in self.labels:
+            raise ValueError(f"positive label {self.positive!r} is not among {self.labels}")
+        if self.default_precision not in self.graphs:
+            raise ValueError(
+                f"default_precision {self.default_precision!r} has no graph; "
+                f"there are {sorted(self.graphs)}"
+            )
+
+    @property
+    def positive_index(self) -> int:
+        """Index of the positive label in the logits."""
+        return self.labels.index(self.positive)
+
+    def to_json(self) -> str:
+        """The canonical text of `manifest.json`."""
+        return canonical_json(dataclasses.asdict(self))
+
+    def without_hashes(self) -> "Manifest":
+        """The copy that rides inside each ONNX file, which cannot hold its own hash."""
+        bare = {name: dataclasses.replace(g, sha256="") for name, g in self.graphs.items()}
+        return dataclasses.replace(
+            self,
+            graphs=bare,
+            golden=dataclasses.replace(self.golden, sha256=""),
+            files={},
+        )
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str) -> "Manifest":
+        """Parse and check; `source` names the file in errors. Raises BundleError."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BundleError(
+                f"{source} is not JSON ({error}). The bundle is damaged: export or copy it again."
+            ) from None
+        if not isinstance(data, dict) or "schema" not in data:
+            raise BundleError(f"{source} is JSON, but not an earlet manifest: it has no 'schema'.")
+        if data["schema"] != SCHEMA:
+            raise BundleError(
+                f"{source} has manifest schema {data['schema']!r}; this earlet reads schema "
+                f"{SCHEMA}. Install the earlet version that exported it, or export it again."
+            )
+        manifest = _build(cls, data, source=source, where="manifest")
+        assert isinstance(manifest, cls)
+        if manifest.to_json() != text:
+            raise BundleError(
+                f"{source} was changed after it was written: its text is not the canonical form "
+                "of its content. Export or copy the bundle again."
+            )
+        return manifest
+
+
+def canonical_json(data: Mapping[str, Any]) -> str:
+    """Sorted keys, two-space indent, no NaN, one newline at the end."""
+    return json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _build(kind: Any, value: Any, *, source: str, where: str) -> Any:
+    """JSON value -> an instance of the annotated type, or BundleError naming the place."""
+    origin = get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise _wrong(source, where, "an object", value)
+        hints = get_type_hints(kind)
+        unknown = sorted(set(value) - set(hints))
+        if unknown:
+            raise BundleError(f"{source}: unknown key {unknown[0]!r} in {where}.")
+        missing = [
+            f.name
+            for f in dataclasses.fields(kind)
+            if f.name not in value
+            and f.default is dataclasses.MISSING
+            and f.default_factory is dataclasses.MISSING
+        ]
+        if missing:
+            raise BundleError(f"{source}: {where} lacks {missing[0]!r}.")
+        built = {
+            key: _build(hints[key], item, source=source, where=f"{where}.{key}")
+            for key, item in value.items()
+        }
+        try:
+            return kind(**built)  # type: ignore[operator]
+        except ValueError as error:
+            raise BundleError(f"{source}: {where}: {error}") from None
+    if origin is Literal:
+        if value not in get_args(kind):
+            raise _wrong(source, where, f"one of {', '.join(map(repr, get_args(kind)))}", value)
+        return value
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in get_args(kind):
+            return None
+        inner = next(a for a in get_args(kind) if a is not type(None))
+        return _build(inner, value, source=source, where=where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _wrong(source, where, "a list", value)
+        inner = get_args(kind)[0]
+        return tuple(
+            _build(inner, item, source=source, where=f"{where}[{i}]")
+            for i, item in enumerate(value)
+        )
+    if origin is Mapping:
+        if not isinstance(value, dict):
+            raise _wrong(source, where, "an object", value)
+        inner = get_args(kind)[1]
+        return {
+            k: _build(inner, v, source=source, where=f"{where}.{k}") for k, v in value.items()
+        }
+    if origin is None and kind is Mapping:
+        return dict(value)
+    return _scalar(kind, value, source=source, where=where)
+
+
+def _scalar(kind: Any, value: Any, *, source: str, where: str) -> Any:
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise _wrong(source, where, "a finite number", value)
+        return float(value)
+    if kind in (int, str, bool) and type(value) is kind:
+        return value
+    raise _wrong(source, where, f"a value of type {getattr(kind, '__name__', kind)}", value)
+
+
+def _wrong(source: str, where: str, expected: str, found: object) -> BundleError:
+    return BundleError(f"{source}: {where} should be {expected}, found {found!r}.")
