@@ -1,0 +1,61 @@
+# earlet: `make demo` shows the whole road on real speech, `make test` proves that it works here.
+# Every target makes its own set-up in .venv; nothing else on the machine is touched.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+EARLET := .venv/bin/earlet
+PYTHON := .venv/bin/python
+DEMO ?= build/demo
+
+.PHONY: help setup test test-slow check format demo clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:  ## make .venv with pinned packages (nothing to do the second time)
+	@.ci/setup
+
+test: setup  ## the tests that need neither hours nor engines
+	$(PYTHON) -m pytest
+
+test-slow: setup  ## the tests that need real engines and real corpora (downloads ~700 MB once)
+	$(PYTHON) -m pytest -m slow
+
+check: setup  ## format, lint, types, import contracts, tests
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m pytest
+
+format: setup  ## let ruff write the format
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+# The demo, one command a stage. A stage whose result is there is not run again.
+
+demo: $(DEMO)/bundle/manifest.json  ## corpus, training, export, proof, benchmark, verdicts
+	$(EARLET) verify $(DEMO)/bundle
+	$(EARLET) bench $(DEMO)/bundle default --original $(DEMO)/run --data $(DEMO)/corpus \
+		--results $(DEMO)/results --picture $(DEMO)/latency.png
+	@echo; echo "One human and one synthetic recording of the eval split, in this order:"
+	$(EARLET) detect --model $(DEMO)/bundle \
+		$$(for key in bonafide spoof; do awk -v root=$(DEMO)/corpus -v key=$$key \
+			'$$5 == key {print root "/earlet_eval/flac/" $$2 ".flac"; exit}' \
+			$(DEMO)/corpus/earlet_cm_protocols/earlet.cm.eval.trl.txt; done)
+	@echo; echo "Look at:  $(DEMO)/run/learning_curve.png  $(DEMO)/latency.png" \
+		" $(DEMO)/bundle/report.md"
+
+$(DEMO)/corpus/corpus.json: | setup
+	$(EARLET) corpus build --size demo --out $(DEMO)/corpus
+	$(EARLET) corpus check $(DEMO)/corpus
+
+$(DEMO)/run/run.json: $(DEMO)/corpus/corpus.json
+	$(EARLET) train demo --corpus $(DEMO)/corpus --out $(DEMO)/run --resume
+
+$(DEMO)/bundle/manifest.json: $(DEMO)/run/run.json
+	$(EARLET) export $(DEMO)/run --data $(DEMO)/corpus --out $(DEMO)/bundle --force
+
+clean:  ## remove what make made, but not the download cache
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
