@@ -16,7 +16,7 @@ from typing import ClassVar
 
 
 class EarletError(Exception):
-    """Base of all: `except earlet.EarletError` catches every error that earlet raises on purpose."""
+    """Base of all: `except earlet.EarletError` catches whatever earlet raises on purpose."""
 
     exit_code: ClassVar[int] = 1
 
@@ -58,13 +58,22 @@ class ParityError(EarletError):
 
 
 class MissingExtra(EarletError):  # noqa: N818  (the name states the remedy: an extra is missing)
-    """A package that is not part of the base install; the message gives the pip line."""
+    """A package that is not installed; the message gives the pip line.
+
+    `extra` names the extra of earlet that brings it, None where the package itself is to be asked
+    for (a base install made without its dependencies).
+    """
 
     exit_code = 3
 
-    def __init__(self, *, module: str, extra: str) -> None:
+    def __init__(self, *, module: str, extra: str | None) -> None:
         self.module, self.extra = module, extra
+        wanted, why = (
+            (module, "which is not installed")
+            if extra is None
+            else (f"'earlet[{extra}]'", "which the base install leaves out")
+        )
         super().__init__(
-            f"this needs the Python package {module!r}, which the base install leaves out. "
-            f"Install it with: pip install 'earlet[{extra}]'"
+            f"this needs the Python package {module!r}, {why}. "
+            f"Install it with: pip install {wanted}"
         )

@@ -20,6 +20,7 @@ from earlet.errors import BundleError
 
 SCHEMA = 1
 METADATA_KEY = "earlet.manifest"
+PRECISION_KEY = "earlet.precision"
 MANIFEST_FILE = "manifest.json"
 
 Short = Literal["tile", "stretch", "zero", "reject"]
@@ -151,8 +152,13 @@ class Manifest:
         return canonical_json(dataclasses.asdict(self))
 
     def without_hashes(self) -> "Manifest":
-        """The copy that rides inside each ONNX file, which cannot hold its own hash."""
-        bare = {name: dataclasses.replace(g, sha256="") for name, g in self.graphs.items()}
+        """The copy that rides inside each ONNX file, which cannot hold its own hash or size.
+
+        Beside it, under `earlet.precision`, each file says which of the graphs it is.
+        """
+        bare = {
+            name: dataclasses.replace(g, sha256="", size_bytes=0) for name, g in self.graphs.items()
+        }
         return dataclasses.replace(
             self,
             graphs=bare,
@@ -239,9 +245,7 @@ def _build(kind: Any, value: Any, *, source: str, where: str) -> Any:
         if not isinstance(value, dict):
             raise _wrong(source, where, "an object", value)
         inner = get_args(kind)[1]
-        return {
-            k: _build(inner, v, source=source, where=f"{where}.{k}") for k, v in value.items()
-        }
+        return {k: _build(inner, v, source=source, where=f"{where}.{k}") for k, v in value.items()}
     if origin is None and kind is Mapping:
         return dict(value)
     return _scalar(kind, value, source=source, where=where)
