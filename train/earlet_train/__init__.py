@@ -1,1 +1,1 @@
-"""(being written)"""
+"""Makes detectors: frontends, models, corpora, recipes and the loop that trains them."""

@@ -1,0 +1,62 @@
+"""Log power in equally wide bands, scaled by fixed numbers: the default frontend.
+
+Linear bands, because what synthesizers leave behind sits in the upper half of the spectrum, which
+mel bands blur. Nothing is measured on the recording itself (no mean, no maximum), so a frame's
+features do not depend on what comes later: the same for a stream as for a file.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from earlet_train.frontends.dft import PowerDft, Window, window_function
+from earlet_train.frontends.frontend import Frontend
+from earlet_train.ranges import Count, Positive, Real
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandsSettings:
+    """`bands` must divide n_fft / 2; the bin at 0 Hz is left out.
+
+    Power is relative to a full-scale sine. `floor` -120 dB lies below the noise of 16-bit audio.
+    features = (ln power - `centre_ln`) / `spread_ln`, which brings speech near mean 0, spread 1.
+    """
+
+    n_fft: Count = 512
+    hop_samples: Count = 160
+    window: Window = "hann"
+    bands: Count = 128
+    floor: Positive = 1e-12
+    centre_ln: Real = -17.0
+    spread_ln: Positive = 4.0
+
+    def __post_init__(self) -> None:
+        if self.n_fft % 2 or (self.n_fft // 2) % self.bands:
+            raise ValueError(
+                f"bands must divide n_fft / 2 = {self.n_fft / 2:g}, found {self.bands}"
+            )
+
+
+class Bands(Frontend):
+    """Waveform [B, T] -> features [B, 1, bands, N], N = (T - n_fft) // hop + 1 whole frames."""
+
+    Settings = BandsSettings
+
+    def __init__(self, settings: BandsSettings, *, sample_rate_hz: int) -> None:
+        super().__init__(settings, sample_rate_hz=sample_rate_hz)
+        self.settings = settings
+        self.dft = PowerDft(
+            n_fft=settings.n_fft, hop_samples=settings.hop_samples, window=settings.window
+        )
+        # A sine of amplitude 1 in the middle of a bin has this |X|^2.
+        self.full_scale = float((window_function(settings.window, settings.n_fft).sum() / 2) ** 2)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Waveform [B, T] -> scaled log power [B, 1, F, N]."""
+        s = self.settings
+        power: Tensor = self.dft(waveform)[:, 1:]
+        wide = s.n_fft // 2 // s.bands
+        batch, _, frames = power.shape
+        power = power.reshape(batch, s.bands, wide, frames).mean(dim=2) / self.full_scale
+        # clamp, not "+ eps": the exporter deletes an addition of 1e-8 or less.
+        return ((power.clamp(min=s.floor).log() - s.centre_ln) / s.spread_ln)[:, None]

@@ -1,0 +1,75 @@
+"""A small picture-reading network made for int8: earlet's default model.
+
+Only what ONNX Runtime runs whole in int8: convolution, batch norm (folded away), ReLU; channels in
+multiples of 16; the picture is halved in the stem, by strides, never by an average. What is left
+of the frequency axis is read by one tall convolution (so the network knows *where* in the spectrum
+it saw something), what is left of time is averaged (so any length will do).
+
+    features [B, 1, 128, N]
+    stem 3x3 stride 2               [B, 16, 64, N/2]
+    three stages: 3x3 stride 2,     [B, 32, 32, N/4]
+      3x3 (the last has no second)  [B, 48, 16, N/8]
+                                    [B, 64,  8, N/16]
+    8x1                             [B, 64,  1, N/16]
+    mean over time, linear          [B, K]
+
+About 109,000 parameters and 20 million multiplications per second of sound.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from earlet_train.models.model import Model
+from earlet_train.ranges import Count, Rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class NarrowCnnSettings:
+    """`channels`: of the stem, then of each stage; `dropout`: before the last layer."""
+
+    channels: Annotated[tuple[Count, ...], Field(min_length=2)] = (16, 32, 48, 64)
+    dropout: Rate = 0.2
+
+
+class NarrowCnn(Model):
+    """Features [B, C, F, N] -> logits [B, K]; F is fixed, N is free."""
+
+    Settings = NarrowCnnSettings
+
+    def __init__(
+        self, settings: NarrowCnnSettings, *, shape: tuple[int, int, int], classes: int
+    ) -> None:
+        super().__init__(settings, shape=shape, classes=classes)
+        width, bins, _ = shape
+        layers: list[nn.Module] = []
+        last = len(settings.channels) - 1
+        for i, wider in enumerate(settings.channels):
+            layers += convolution(width, wider, stride=2)
+            bins = (bins + 1) // 2
+            if 0 < i < last:
+                layers += convolution(wider, wider, stride=1)
+            width = wider
+        self.body = nn.Sequential(*layers)
+        self.tall = nn.Sequential(
+            nn.Conv2d(width, width, (bins, 1), bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        self.dropout = nn.Dropout(settings.dropout)
+        self.output = nn.Linear(width, classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [B, C, F, N] -> logits [B, K]."""
+        x = self.tall(self.body(features)).mean(dim=(2, 3))
+        logits: Tensor = self.output(self.dropout(x))
+        return logits
+
+
+def convolution(width: int, wider: int, *, stride: int) -> list[nn.Module]:
+    """3x3 convolution, batch norm, ReLU: in this order the norm folds into the convolution."""
+    return [
+        nn.Conv2d(width, wider, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(wider),
+        nn.ReLU(),
+    ]
