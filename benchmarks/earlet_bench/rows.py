@@ -1,0 +1,118 @@
+"""What one measurement says: a row holds speed, memory, parity and accuracy of the same file.
+
+A row cannot be built without its parity: a latency says nothing about a model that answers
+something else than the original did. Milliseconds, bytes, rates in 0..1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from earlet_bench.device import Device
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """The golden replay on this machine: the original's answers against this model's.
+
+    `max_abs_logit` is None where an answer was not finite (then `passed` is False).
+    """
+
+    passed: bool
+    signals: int
+    max_abs_logit: float | None
+    tolerance: float
+    flips: int
+    decisions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """One window, batch 1, timed round by round beside the other candidates of the same run.
+
+    `real_time_factor`: p50 over the window's length; 0.01 = a hundredth of one core is busy.
+    `versus_fp32`, `versus_original`: median over rounds of the CPU-time ratio; None where that
+    candidate was not in the run.
+    """
+
+    rounds: int
+    window_s: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    max_ms: float
+    cpu_p50_ms: float
+    real_time_factor: float
+    versus_fp32: float | None
+    versus_original: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColdStart:
+    """A fresh process, until its first verdict; medians over `processes` of them.
+
+    `import_ms`: of the packages. `load_ms`: hashes checked, session made. `first_ms`: the first
+    verdict. `total_ms`: wall clock from the start of the process to its end.
+    """
+
+    processes: int
+    import_ms: float
+    load_ms: float
+    first_ms: float
+    total_ms: float
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """An equal error rate with its 95 % interval, and how many trials it stands on."""
+
+    eer: float
+    low: float
+    high: float
+    bona_fide: int
+    spoof: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Error rates on the eval split of a labelled corpus.
+
+    `pools`: `known` (attacks that training saw), `unknown`, `pooled`, and where the corpus says
+    which is which `tts` and `conversion`; a pool without trials is absent. `attacks`: EER of each
+    attack against all bona fide trials. `listed`: trials in the protocol; `trials` of them were
+    scored, drawn with `seed` where a limit was set. `silent`: no verdict, left out of the rates.
+    `flips`: verdicts that differ from those of `reference`.
+    """
+
+    data: str
+    split: str
+    listed: int
+    trials: int
+    seed: int | None
+    silent: int
+    pools: Mapping[str, Rate]
+    attacks: Mapping[str, float]
+    reference: str | None
+    flips: int
+    decisions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One model file on one machine. `precision`: `original` (PyTorch), `fp32`, `int8`."""
+
+    schema: int = SCHEMA
+    created: str
+    device: Device
+    bundle: str
+    version: str
+    sha256: str
+    precision: str
+    threads: int
+    size_bytes: int | None
+    parity: Parity
+    latency: Latency
+    cold_start: ColdStart | None
+    accuracy: Accuracy | None
