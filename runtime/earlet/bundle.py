@@ -80,11 +80,15 @@ class Bundle:
         """A graph ready to run, checked against the manifest. Raises BundleError, UsageError."""
         precision = self.precision(precision)
         data, _ = self.graph(precision)
+        return self.session_of(data, precision=precision, threads=threads)
+
+    def session_of(self, graph: bytes, *, precision: str, threads: int = 1) -> Session:
+        """The same from the bytes that `graph` gave, for who wants their hash too."""
         if self.lone_precision is not None:
             source = self.path
         else:
             source = self.path / self.manifest.graphs[precision].file
-        session = Session(data, source=str(source), threads=threads)
+        session = Session(graph, source=str(source), threads=threads)
         self._check_session(session)
         return session
 

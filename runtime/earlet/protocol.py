@@ -72,9 +72,7 @@ def read_protocol(root: Path, split: str) -> list[Trial]:
             )
         seen[name] = number
         trials.append(
-            Trial(
-                speaker=speaker, file=name, system=system, key=key, path=audio / f"{name}.flac"
-            )
+            Trial(speaker=speaker, file=name, system=system, key=key, path=audio / f"{name}.flac")
         )
     if not trials:
         raise CorpusError(f"{file} lists no trial.")

@@ -1,0 +1,175 @@
+"""The `earlet` command: finds its verbs, and turns every error into one line and an exit code.
+
+Verbs are entry points of the group `earlet.commands`: a function becomes a command, a Typer
+instance a group of them. Only the verb that is asked for is imported (all of them for `--help`),
+and a verb whose extra is not installed stays in the list and says what to install.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from earlet.errors import EarletError, MissingExtra, UsageError
+
+GROUP = "earlet.commands"
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141  # 128 + SIGPIPE, as the shell reports it of any other program
+
+# The order of `earlet --help`: the way of one model, from use to making.
+_ORDER = ("detect", "info", "verify", "bench", "corpus", "train", "baseline", "export")
+
+_EXTRAS = {
+    "train": (
+        "torch",
+        "torchaudio",
+        "onnx",
+        "onnxscript",
+        "pydantic",
+        "safetensors",
+        "sklearn",
+        "scipy",
+    ),
+    "corpus": ("pyworld", "parselmouth", "av"),
+    "bench": ("matplotlib", "rich"),
+}
+_EXTRA_OF = {module: extra for extra, modules in _EXTRAS.items() for module in modules}
+
+_LOOSE = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+_HELP = """Audio detectors on small computers, with proof that they still work there.
+
+Judge a recording with the detector that came along:
+
+    earlet detect call.wav
+
+Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 an extra is not installed, 4 a bundle
+is missing or damaged, 130 interrupted.
+"""
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Arguments -> exit code. Errors that earlet knows become one line on stderr."""
+    try:
+        build(arguments)(args=list(arguments), prog_name="earlet")
+    except SystemExit as leave:
+        if isinstance(leave.__context__, BrokenPipeError):
+            return _broken_pipe()
+        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    except EarletError as error:
+        return _complain(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        missing = _missing_extra(error)
+        if missing is None:
+            raise
+        return _complain(str(missing), missing.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        return _broken_pipe()
+    except OSError as error:
+        return _complain(_explain(error), UsageError.exit_code)
+    return 0
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The application, with the one verb that the arguments name, or else with all of them."""
+    app = typer.Typer(
+        help=_HELP,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    verbs = {entry.name: entry for entry in entry_points(group=GROUP)}
+    named = next((a for a in arguments if not a.startswith("-")), None)
+    chosen = [named] if named in verbs else sorted(verbs, key=_place)
+    for name in chosen:
+        _add(app, verbs[name])
+    return app
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from earlet import __version__
+
+        typer.echo(f"earlet {__version__}")
+        raise typer.Exit
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+
+
+def _add(app: typer.Typer, entry: EntryPoint) -> None:
+    """Import one verb and add it; where its extra is missing, add a stand-in that says so."""
+    try:
+        verb: Any = entry.load()
+    except ModuleNotFoundError as error:
+        missing = _missing_extra(error)
+        if missing is None:
+            raise
+        needs = f"(needs: pip install 'earlet[{missing.extra}]')"
+        app.command(entry.name, help=needs, context_settings=_LOOSE)(_refusal(missing))
+        return
+    if isinstance(verb, typer.Typer):
+        app.add_typer(verb, name=entry.name, rich_help_panel=None)
+    else:
+        app.command(entry.name)(verb)
+
+
+def _refusal(missing: MissingExtra) -> Callable[[], None]:
+    def refuse() -> None:
+        raise missing
+
+    return refuse
+
+
+def _missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
+    """The extra that would bring the module; None where no extra does: then it is a fault."""
+    module = (error.name or "").partition(".")[0]
+    extra = _EXTRA_OF.get(module)
+    return None if extra is None else MissingExtra(module=module, extra=extra)
+
+
+def _complain(message: str, code: int) -> int:
+    typer.echo(f"earlet: {message}", err=True)
+    return code
+
+
+def _explain(error: OSError) -> str:
+    """What the operating system refused, to which file, and what to do."""
+    where = f" at {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"no space left on the disk{where}. Nothing half-written was left behind under a "
+            "final name: free some space and run the same command again."
+        )
+    return f"{error.strerror or error}{where}."
+
+
+def _broken_pipe() -> int:
+    """Whoever read our output has had enough: no fault, no message.
+
+    Python flushes stdout once more on leaving, and would complain then; nowhere takes it.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return BROKEN_PIPE

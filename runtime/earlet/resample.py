@@ -1,0 +1,97 @@
+"""Changes the sample rate of a recording by any rational ratio, in numpy alone.
+
+A polyphase windowed sinc. Between L samples out and M samples in (the ratio in lowest terms) an
+output falls at one of L fractions of an input step; each fraction has its own short row of filter
+taps, and an output is the inner product of its row with the input around it.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earlet.errors import AudioError
+
+Waveform = NDArray[np.float32]
+
+# Everything below PASSBAND of the lower Nyquist frequency passes within 0.002 dB; everything above
+# that Nyquist frequency, which would come back as an alias or an image, is 90 dB down: 16-bit
+# noise. Between the two the filter falls.
+PASSBAND = 0.9
+ATTENUATION_DB = 90.0
+
+RATES_HZ = (1_000, 768_000)
+
+# A block of outputs copies its input once per tap: this bounds the copy to some 10 MB.
+_BLOCK_VALUES = 2_000_000
+
+
+def resample(waveform: Waveform, from_hz: int, to_hz: int) -> Waveform:
+    """Waveform [T] at from_hz -> [ceil(T * to_hz / from_hz)] at to_hz, time-aligned (zero phase).
+
+    Constant level is kept exactly; beyond the ends the recording counts as silence. Raises
+    AudioError on rates that no recording has.
+    """
+    for rate in (from_hz, to_hz):
+        check_rate(rate)
+    if from_hz == to_hz:
+        return waveform
+    common = math.gcd(from_hz, to_hz)
+    L, M = to_hz // common, from_hz // common
+    rows = filter_rows(L, M)
+    taps = rows.shape[1]
+    half = taps // 2
+    samples_out = -(-len(waveform) * L // M)
+    # Output k sits at input time k M / L; its row of taps begins `half - 1` samples before.
+    padded = np.concatenate(
+        [np.zeros(half - 1, np.float32), waveform, np.zeros(half + M + 1, np.float32)]
+    ).astype(np.float32)
+    resampled = np.empty(samples_out, dtype=np.float32)
+    views = np.lib.stride_tricks.sliding_window_view(padded, taps)
+    block = max(1, _BLOCK_VALUES // taps)
+    for k in range(min(L, samples_out)):
+        # Outputs k, k + L, k + 2L, ... share the fraction k M mod L, and lie M inputs apart.
+        first, phase = divmod(k * M, L)
+        count = len(range(k, samples_out, L))
+        for done in range(0, count, block):
+            upto = min(count, done + block)
+            inputs = views[first + done * M : first + (upto - 1) * M + 1 : M]
+            resampled[k + done * L : k + (upto - 1) * L + 1 : L] = inputs @ rows[phase]
+    return resampled
+
+
+@lru_cache(maxsize=8)
+def filter_rows(L: int, M: int) -> NDArray[np.float32]:
+    """Taps [L, taps]: row p serves outputs p / L of an input step after an input sample.
+
+    A sinc cut off in the middle of the falling band, under a Kaiser window: its shape and length
+    come from the attenuation and the width of the fall by Kaiser's formulas (Oppenheim & Schafer,
+    Discrete-Time Signal Processing, section 7.5.3). Each row sums to one.
+    """
+    lower = min(1.0, L / M)  # the lower Nyquist frequency, in units of the input's
+    cutoff = lower * (1 + PASSBAND) / 2
+    fall = math.pi * lower * (1 - PASSBAND)
+    half = math.ceil((ATTENUATION_DB - 7.95) / (2.285 * fall) / 2) + 1
+    beta = 0.1102 * (ATTENUATION_DB - 8.7)
+    fraction = np.arange(L)[:, None] / L
+    away = np.arange(-half + 1, half + 1)[None, :] - fraction  # in input samples
+    window = np.i0(beta * np.sqrt(np.clip(1 - (away / half) ** 2, 0, None))) / np.i0(beta)
+    rows = cutoff * np.sinc(cutoff * away) * window
+    rows /= rows.sum(axis=1, keepdims=True)
+    return rows.astype(np.float32)
+
+
+def check_rate(rate_hz: int) -> None:
+    """Raises AudioError unless it is a whole number of Hz within `RATES_HZ`."""
+    low, high = RATES_HZ
+    if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | np.integer):
+        raise AudioError(
+            f"the sample rate should be a whole number of Hz, found {rate_hz!r}. "
+            "For 16 kHz give 16_000."
+        )
+    if not low <= rate_hz <= high:
+        raise AudioError(
+            f"the sample rate should lie in {low} to {high} Hz, found {rate_hz}. "
+            "For 16 kHz give 16_000."
+        )
