@@ -1,9 +1,12 @@
 """The whole detector as one torch module: frontend, adapter where there is one, model."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from earlet.errors import RecipeError
+from earlet.scoring import Logits
 from earlet_train.adapters import ADAPTERS
 from earlet_train.adapters.adapter import Adapter
 from earlet_train.frontends import FRONTENDS
@@ -69,3 +72,20 @@ def feature_shape(frontend: nn.Module, waveform: Tensor) -> tuple[int, int, int]
     """Shape [C, F, N] of the features of one waveform [1, T]."""
     _, channels, bins, frames = frontend(waveform).shape
     return channels, bins, frames
+
+
+def numpy_logits(network: Network) -> Logits:
+    """Network -> the same as a function from windows [B, T] to logits [B, K], both numpy float32.
+
+    In eval mode, on whatever device the network lies.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+
+    @torch.inference_mode()
+    def logits(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        answer = network(torch.from_numpy(windows).to(device)).float().cpu().numpy()
+        assert isinstance(answer, np.ndarray)
+        return answer
+
+    return logits

@@ -1,0 +1,62 @@
+"""What a training run leaves in `run.json`: what was run, and one row per epoch."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from earlet.manifest import canonical_json
+from earlet_train.atomic import write_beside
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One row of the history. `epoch` counts from 1; rates in 0..1; losses in nats."""
+
+    epoch: int
+    train_loss: float
+    dev_loss: float
+    dev_eer: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What `run.json` says. `stopped`: why there is no further epoch, empty while there is."""
+
+    recipe: str
+    recipe_version: str
+    recipe_sha256: str
+    seed: int
+    corpus: str
+    corpus_sha256: str
+    train_trials: int
+    dev_trials: int
+    parameters: int
+    epochs_planned: int
+    device: str
+    threads: int
+    versions: dict[str, str]
+    history: tuple[Epoch, ...] = ()
+    stopped: str = ""
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch with the lowest dev EER, among equals the one with the lowest dev loss."""
+        return min(self.history, key=lambda e: (e.dev_eer, e.dev_loss), default=None)
+
+    def cannot_continue(self, other: "Run") -> str:
+        """Why a run described by `other` is no continuation of this one; empty where it is."""
+        for name in ("recipe_sha256", "seed", "corpus_sha256", "epochs_planned"):
+            if getattr(self, name) != getattr(other, name):
+                return name.removesuffix("_sha256").replace("_", " ")
+        return ""
+
+
+def write_run(out: Path, run: Run) -> None:
+    """run.json, whole or not at all; with the best epoch spelt out for readers."""
+    best = None if run.best is None else dataclasses.asdict(run.best)
+    text = canonical_json(dataclasses.asdict(run) | {"best": best})
+    write_beside(out / RUN_FILE, lambda file: file.write_text(text, encoding="utf-8"))

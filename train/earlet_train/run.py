@@ -1,0 +1,227 @@
+"""One training run in its folder: start or go on, keep the best epoch, stop when it is time."""
+
+import dataclasses
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from pydantic import TypeAdapter
+
+from earlet.errors import UsageError
+from earlet.manifest import canonical_json
+from earlet.metrics import equal_error_rate
+from earlet_train.atomic import write_beside
+from earlet_train.calibration import fit_calibration, operating_point
+from earlet_train.checkpoint import BEST, LAST, Origin, save_checkpoint
+from earlet_train.curve import draw_curve
+from earlet_train.dataset import Split, corpus_hash, load_split
+from earlet_train.loop import Trainer
+from earlet_train.optimization import learning_rate
+from earlet_train.recipe import Recipe
+from earlet_train.record import RUN_FILE, Epoch, Run, write_run
+
+RESUME_FILE, CURVE_FILE = "resume.pt", "learning_curve.png"
+
+
+class Watcher(Protocol):
+    """Whoever looks on: a progress bar, a log, a test."""
+
+    def reading(self) -> None:
+        """One recording was read."""
+
+    def began(self, epoch: int, *, steps: int) -> None:
+        """An epoch (from 1) of so many batches begins."""
+
+    def stepped(self, loss: float) -> None:
+        """One batch is done."""
+
+    def ended(self, row: Epoch, *, is_best: bool) -> None:
+        """An epoch is done and safe on disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to run, as opposed to what: none of it but `epochs` should change the result.
+
+    (Another number of threads, or a GPU, adds up in another order: equal to rounding only.)
+    """
+
+    epochs: int | None = None
+    device: str = "auto"
+    threads: int = 2
+    resume: bool = False
+    limit_minutes: float = math.inf
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+
+def train_run(
+    recipe: Recipe, *, corpus: Path, out: Path, options: Options, watcher: Watcher
+) -> Run:
+    """Train `recipe` on `corpus` into the run folder `out`; -> what run.json says at the end.
+
+    Killed at any moment it loses at most the epoch at hand; with `resume` it goes on from there
+    and ends in the same weights as a run that was never cut. Raises UsageError, CorpusError.
+    """
+    began = options.clock()
+    device = pick_device(options.device)
+    torch.set_num_threads(options.threads)
+    if options.epochs is not None:
+        recipe = dataclasses.replace(
+            recipe, training=dataclasses.replace(recipe.training, epochs=options.epochs)
+        )
+    refuse_overwriting(out, options)
+    train, dev = (
+        load_split(corpus, name, recipe=recipe, on_progress=watcher.reading)
+        for name in ("train", "dev")
+    )
+    trainer = Trainer(recipe, device=device)
+    run = describe(recipe, trainer, train, dev, corpus=corpus, options=options)
+    out.mkdir(parents=True, exist_ok=True)
+    if options.resume and (out / RESUME_FILE).is_file():
+        run = resume(out, run, trainer)
+    try:
+        while not (why := reason_to_stop(run, recipe, options.clock() - began, options)):
+            run = one_epoch(run, trainer, train, dev, recipe=recipe, out=out, watcher=watcher)
+        run = dataclasses.replace(run, stopped=why)
+        write_run(out, run)
+    finally:
+        if run.history:
+            draw_curve(run, out / CURVE_FILE)
+    return run
+
+
+def one_epoch(
+    run: Run,
+    trainer: Trainer,
+    train: Split,
+    dev: Split,
+    *,
+    recipe: Recipe,
+    out: Path,
+    watcher: Watcher,
+) -> Run:
+    """Train and judge once more, and put everything on disk; -> the run with one more row."""
+    started, epoch = time.monotonic(), len(run.history)
+    watcher.began(epoch + 1, steps=-(-len(train) // recipe.training.batch_size))
+    train_loss = trainer.epoch(train, epoch=epoch, on_step=watcher.stepped)
+    raw, is_positive = trainer.judge(dev), positives(dev, recipe)
+    # Both classes weigh the same, as in the EER.
+    surprise = np.logaddexp(0, np.where(is_positive, -raw, raw))
+    row = Epoch(
+        epoch=epoch + 1,
+        train_loss=train_loss,
+        dev_loss=float((surprise[is_positive].mean() + surprise[~is_positive].mean()) / 2),
+        dev_eer=equal_error_rate(raw, is_positive).eer,
+        learning_rate=learning_rate(recipe.training, epoch=epoch),
+        seconds=round(time.monotonic() - started, 2),
+    )
+    run = dataclasses.replace(run, history=(*run.history, row), stopped="")
+    calibration = fit_calibration(raw, is_positive)
+    threshold, point = operating_point(raw, is_positive, calibration, data=f"{run.corpus}, dev")
+    origin = Origin(
+        epoch=row.epoch,
+        seed=recipe.seed,
+        corpus=run.corpus,
+        corpus_sha256=run.corpus_sha256,
+        train_trials=len(train),
+        dev_trials=len(dev),
+        dev_eer=row.dev_eer,
+        threshold=threshold,
+        operating_point=point,
+        calibration=calibration,
+        versions=run.versions,
+    )
+    files = [LAST, BEST] if run.best is row else [LAST]
+    for name in files:
+        save_checkpoint(out / name, weights=trainer.weights, recipe=recipe, origin=origin)
+    write_run(out, run)
+    # Last, because it is what `resume` believes: a kill before here repeats the epoch, and the
+    # repetition writes the same bytes.
+    state = trainer.state() | {"run": canonical_json(dataclasses.asdict(run))}
+    write_beside(out / RESUME_FILE, lambda file: torch.save(state, file))
+    watcher.ended(row, is_best=run.best is row)
+    return run
+
+
+def reason_to_stop(run: Run, recipe: Recipe, seconds: float, options: Options) -> str:
+    """Why no further epoch should begin, or nothing."""
+    done, patience = len(run.history), recipe.training.patience
+    if done >= run.epochs_planned:
+        return f"all {done} epochs done"
+    if run.best is not None and patience and done - run.best.epoch >= patience:
+        return f"{patience} epochs without a better dev EER"
+    expected = run.history[-1].seconds if run.history else 0.0
+    if seconds + expected > 60 * options.limit_minutes:
+        return f"the limit of {options.limit_minutes:g} minutes"
+    return ""
+
+
+def resume(out: Path, run: Run, trainer: Trainer) -> Run:
+    """Put the trainer where the run in `out` stopped; -> that run. Raises UsageError."""
+    state: dict[str, Any] = torch.load(
+        out / RESUME_FILE, map_location=trainer.device, weights_only=True
+    )
+    earlier = TypeAdapter(Run).validate_json(state["run"])
+    different = earlier.cannot_continue(run)
+    if different:
+        raise UsageError(
+            f"the run in {out} cannot go on: its {different} is not the one given now. Give what "
+            "it was started with, or another --out."
+        )
+    trainer.restore(state)
+    return dataclasses.replace(run, history=earlier.history)
+
+
+def refuse_overwriting(out: Path, options: Options) -> None:
+    """A run that is already there is never lost by mistake."""
+    if (out / RUN_FILE).is_file() and not options.resume:
+        raise UsageError(
+            f"{out} already holds a run. Go on with it by --resume, or give another --out."
+        )
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto`, `cpu`, `cuda`, `cuda:1` -> the device, if this machine has it. Raises UsageError."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name != "cpu" and not (name.startswith("cuda") and torch.cuda.is_available()):
+        raise UsageError(
+            f"this machine has no device {name!r} that torch {torch.__version__} can use. Give "
+            "--device cpu, or install a build of torch for it."
+        )
+    return torch.device(name)
+
+
+def describe(
+    recipe: Recipe, trainer: Trainer, train: Split, dev: Split, *, corpus: Path, options: Options
+) -> Run:
+    """A run that has not begun."""
+    packages = ("earlet", "torch", "numpy")
+    return Run(
+        recipe=recipe.name,
+        recipe_version=recipe.version,
+        recipe_sha256=sha256(recipe.text.encode()).hexdigest(),
+        seed=recipe.seed,
+        corpus=corpus.resolve().name,
+        corpus_sha256=corpus_hash(train, dev),
+        train_trials=len(train),
+        dev_trials=len(dev),
+        parameters=sum(p.numel() for p in trainer.network.parameters()),
+        epochs_planned=recipe.training.epochs,
+        device=str(trainer.device),
+        threads=options.threads,
+        versions={"python": platform.python_version()} | {p: version(p) for p in packages},
+    )
+
+
+def positives(split: Split, recipe: Recipe) -> Any:
+    """[R], True where the trial's label is the one that the detector is built to find."""
+    return np.array([trial.key == recipe.positive for trial in split.trials])
