@@ -14,7 +14,15 @@ GROUP = "earlet.originals"
 
 
 class Original(Protocol):
-    """The trained network, as `earlet.originals` entry points give it."""
+    """The trained network, as `earlet.originals` entry points give it.
+
+    `sha256`: of the checkpoint file that it came from.
+    """
+
+    @property
+    def sha256(self) -> str:
+        """Lower-case hexadecimal."""
+        ...
 
     def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Windows [B, T] -> logits [B, K]."""

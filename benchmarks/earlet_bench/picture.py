@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from earlet.errors import MissingExtra
 from earlet_bench.rows import Row
+from earlet_bench.table import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
             axes[0].text(
                 0.0,
                 at - 0.5,
-                f"{row.bundle} {row.version}",
+                f"{row.bundle} {row.version}, windows of {plain(row.latency.window_s, digits=3)} s",
                 transform=axes[0].get_yaxis_transform(),
                 weight="bold",
                 fontsize=9,
@@ -76,8 +77,9 @@ def _latency(axes: "Axes", rows: Sequence[Row], heights: Sequence[float]) -> Non
         axes.plot([timed.p90_ms, end], [at, at], color="#222222", linewidth=1.0)
         axes.plot([end], [at], marker=">" if outside else "|", markersize=6, color="#222222")
         axes.annotate(
-            f"{timed.p50_ms:.3g} ms  ({timed.real_time_factor:.2g} of real time"
-            + (f"; p99 {timed.p99_ms:.3g})" if outside else ")"),
+            f"{plain(timed.p50_ms, digits=3)} ms  "
+            f"({plain(timed.real_time_factor, digits=2)} of real time"
+            + (f"; p99 {plain(timed.p99_ms, digits=3)})" if outside else ")"),
             (end, at),
             xytext=(7, 0),
             textcoords="offset points",
@@ -86,7 +88,7 @@ def _latency(axes: "Axes", rows: Sequence[Row], heights: Sequence[float]) -> Non
         )
     # Room on the right for the words beside the longest bar.
     axes.set_xlim(0, 1.8 * min(edge, max(row.latency.p99_ms for row in rows)))
-    axes.set_xlabel(f"ms for one window of {rows[0].latency.window_s:.2f} s: p50, to p90, to p99")
+    axes.set_xlabel("ms for one window: bar to p50, thick to p90, thin to p99")
     axes.set_title("Latency", loc="left", fontsize=10)
     _tidy(axes)
 
@@ -152,6 +154,8 @@ def _first_of_bundle(rows: Sequence[Row], row: Row) -> Row:
 
 def _label(row: Row) -> str:
     name = "torch" if row.precision == "original" else row.precision
+    if row.threads > 1:
+        name += f", {row.threads} threads"
     return name if row.parity.passed else f"{name} (replay failed)"
 
 

@@ -3,9 +3,20 @@
 from collections.abc import Sequence
 
 from earlet_bench.rows import Row
+from earlet_bench.table import plain
 
 # A further thread must buy this much: it costs energy, and the core of somebody else.
 _WORTH_MORE_THREADS = 0.8
+
+
+def recommendations(rows: Sequence[Row]) -> list[str]:
+    """Rows -> a line per bundle."""
+    bundles = dict.fromkeys((row.bundle, row.version) for row in rows)
+    return [
+        f"on this board, {name} {version}: "
+        + recommendation([row for row in rows if (row.bundle, row.version) == (name, version)])
+        for name, version in bundles
+    ]
 
 
 def recommendation(rows: Sequence[Row]) -> str:
@@ -16,8 +27,9 @@ def recommendation(rows: Sequence[Row]) -> str:
     best = quickest(usable)
     return (
         f"{best.precision}, {best.threads} thread{'s' * (best.threads > 1)}: "
-        f"{best.latency.p50_ms:.3g} ms per {best.latency.window_s:.3g} s window, "
-        f"{best.latency.real_time_factor:.1g} of real time"
+        f"{plain(best.latency.p50_ms, digits=3)} ms per "
+        f"{plain(best.latency.window_s, digits=3)} s window, "
+        f"{plain(best.latency.real_time_factor, digits=2)} of real time"
     )
 
 

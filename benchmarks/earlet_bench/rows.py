@@ -82,8 +82,8 @@ class Accuracy:
     `pools`: `known` (attacks that training saw), `unknown`, `pooled`, and where the corpus says
     which is which `tts` and `conversion`; a pool without trials is absent. `attacks`: EER of each
     attack against all bona fide trials. `listed`: trials in the protocol; `trials` of them were
-    scored, drawn with `seed` where a limit was set. `silent`: no verdict, left out of the rates.
-    `flips`: verdicts that differ from those of `reference`.
+    scored, drawn with `seed` where a limit was set. `flips`: verdicts that differ from those of
+    `reference`, which is None for the reference itself.
     """
 
     data: str
@@ -91,7 +91,6 @@ class Accuracy:
     listed: int
     trials: int
     seed: int | None
-    silent: int
     pools: Mapping[str, Rate]
     attacks: Mapping[str, float]
     reference: str | None

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from earlet_bench.rows import ColdStart, Latency, Rate, Row
+import numpy as np
+
+from earlet_bench.rows import ColdStart, Rate, Row
 
 WIDTH = 100
 NOTHING = "-"
@@ -58,11 +60,12 @@ def markdown(rows: Sequence[Row]) -> str:
 
 def attack_lines(rows: Sequence[Row]) -> list[Line]:
     """Rows with accuracy -> the EER of each attack against all bona fide trials, per model."""
-    measured = [row for row in rows if row.accuracy is not None]
+    measured = [row for row in rows if row.accuracy and row.threads == rows[0].threads]
     if not measured:
         return []
-    heads = [f"{row.bundle[:14]} {row.precision}" for row in measured]
-    widths = [max(10, len(head)) for head in heads]
+    several = len({row.bundle for row in measured}) > 1
+    heads = [f"{row.bundle[:12]} {_name(row)}" if several else _name(row) for row in measured]
+    widths = [max(8, len(head)) for head in heads]
     lines = [
         Line(
             text="  ".join(
@@ -82,6 +85,13 @@ def attack_lines(rows: Sequence[Row]) -> list[Line]:
     return lines
 
 
+def plain(value: float, *, digits: int) -> str:
+    """That many significant digits, whole numbers in full, never an exponent: 0.00052, 3.14, 512."""
+    if value >= 10 ** (digits - 1):
+        return f"{value:.0f}"
+    return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
+
+
 _LABEL = 10
 _KNOWN, _UNKNOWN, _LOGIT, _FLIPS = "EER known %", "EER unknown %", "max |Δlogit|", "flips"
 _P50, _RTF, _SIZE = "p50 ms", "real time", "size"
@@ -98,22 +108,21 @@ def _right(column: str, cell: str) -> str:
 
 
 def _cells(row: Row) -> dict[str, str]:
-    label = "torch" if row.precision == "original" else row.precision
     pools = row.accuracy.pools if row.accuracy else {}
     return {
-        "": label if row.threads == 1 else f"{label} ×{row.threads}",  # noqa: RUF001
+        "": _name(row) if row.threads == 1 else f"{_name(row)} ×{row.threads}",  # noqa: RUF001
         _KNOWN: _rate(pools.get("known")),
         _UNKNOWN: _rate(pools.get("unknown")),
         _LOGIT: _logit(row),
         _FLIPS: _flips(row),
-        _P50: f"{row.latency.p50_ms:.3g}" if row.latency.p50_ms < 100 else _ms(row.latency),
-        _RTF: f"{row.latency.real_time_factor:.2g}",
+        _P50: plain(row.latency.p50_ms, digits=3),
+        _RTF: plain(row.latency.real_time_factor, digits=2),
         _SIZE: _size(row.size_bytes),
     }
 
 
-def _ms(latency: Latency) -> str:
-    return f"{latency.p50_ms:.0f}"
+def _name(row: Row) -> str:
+    return "torch" if row.precision == "original" else row.precision
 
 
 def _rate(rate: Rate | None) -> str:
@@ -150,7 +159,7 @@ def _size(size_bytes: int | None) -> str:
 
 def _by_bundle(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     def title(row: Row) -> str:
-        return f"{row.bundle} {row.version}"
+        return f"{row.bundle} {row.version}, windows of {plain(row.latency.window_s, digits=3)} s"
 
     return [(name, list(group)) for name, group in groupby(rows, key=title)]
 
@@ -158,31 +167,26 @@ def _by_bundle(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 def _notes(group: Sequence[Row]) -> list[str]:
     """What a bundle's lines have no column for."""
     notes = []
+    # A sweep repeats each precision; what does not depend on threads is told once.
+    once = [row for row in group if row.threads == group[0].threads]
     ratios = []
-    for row in group:
-        of = "torch" if row.precision == "original" else row.precision
-        if row.latency.versus_fp32 is not None and row.precision != "original":
-            ratios.append(f"{of} {row.latency.versus_fp32:.2f} of fp32")
+    for row in once:
         if row.latency.versus_original is not None and row.precision == "fp32":
-            ratios.append(f"{of} {row.latency.versus_original:.2f} of torch")
+            ratios.append(f"fp32 {row.latency.versus_original:.2f} of torch")
+        if row.latency.versus_fp32 is not None and row.precision != "original":
+            ratios.append(f"{row.precision} {row.latency.versus_fp32:.2f} of fp32")
     if ratios:
         notes.append("CPU time, median of the rounds' ratios: " + ", ".join(ratios))
-    starts = [(row, row.cold_start) for row in group if row.cold_start is not None]
+    starts = [(row, row.cold_start) for row in once if row.cold_start is not None]
     if starts:
-        told = ", ".join(
-            ("torch" if row.precision == "original" else row.precision) + " " + _start(start)
-            for row, start in starts
-        )
-        notes.append(f"fresh process to first verdict, peak memory: {told}")
-    for row in group:
+        told = ", ".join(f"{_name(row)} {_start(start)}" for row, start in starts)
+        notes.append(f"fresh process to first verdict / peak memory: {told}")
+    for row in once:
         if row.accuracy is not None and row.precision != "original":
+            words = {"pooled": "all attacks", "tts": "TTS", "conversion": "copy/VC"}
             pools = ", ".join(
-                f"{words} {_rate(row.accuracy.pools[pool])}"
-                for pool, words in (
-                    ("pooled", "all attacks"),
-                    ("tts", "TTS"),
-                    ("conversion", "copy/VC"),
-                )
+                f"{word} {_rate(row.accuracy.pools[pool])}"
+                for pool, word in words.items()
                 if pool in row.accuracy.pools
             )
             notes.append(f"EER % of {row.precision}: {pools}")
@@ -208,8 +212,8 @@ def _legend(rows: Sequence[Row]) -> list[str]:
     load = first.device.load_average_1min
     busy = "" if load is None else f", load {load:.1f} when it began"
     lines = [
-        f"{first.device.title}; {told}, windows of {first.latency.window_s:.2f} s, at least "
-        f"{min(row.latency.rounds for row in rows)} interleaved rounds{busy}"
+        f"{first.device.title}; {told}, {min(row.latency.rounds for row in rows)} interleaved "
+        f"rounds or more{busy}"
     ]
     accuracy = next((row.accuracy for row in rows if row.accuracy), None)
     if accuracy is not None:

@@ -1,0 +1,244 @@
+"""A real bundle, small: a convolution on the waveform, exported to fp32 and int8 for onnxruntime.
+
+Its original is the same network in numpy, so parity here means what it means for PyTorch: two
+implementations agree. It is offered through the entry-point group `earlet.originals`.
+"""
+
+import dataclasses
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from earlet.golden import GoldenRecord, digest, signals
+from earlet.manifest import (
+    MANIFEST_FILE,
+    METADATA_KEY,
+    PRECISION_KEY,
+    Golden,
+    Graph,
+    Manifest,
+    OperatingPoint,
+    Provenance,
+    WindowPolicy,
+)
+
+Floats = NDArray[np.float32]
+
+RATE_HZ, WINDOW, KERNEL, STRIDE, CHANNELS = 8_000, 4_000, 64, 32, 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NumpyOriginal:
+    """The network as its author wrote it: conv -> relu -> mean over time -> linear."""
+
+    kernels: Floats
+    weight: Floats
+    bias: Floats
+
+    def logits(self, windows: Floats) -> Floats:
+        """Windows [B, T] -> logits [B, 2], summed in float64."""
+        frames = sliding_window_view(windows.astype(np.float64), KERNEL, axis=1)[:, ::STRIDE]
+        features = np.maximum(frames @ self.kernels.T.astype(np.float64), 0).mean(axis=1)
+        logits: Floats = (features @ self.weight + self.bias).astype(np.float32)
+        return logits
+
+    def features(self, windows: Floats) -> Floats:
+        """Windows [B, T] -> frames [B, N, KERNEL]: what the model sees."""
+        frames: Floats = sliding_window_view(windows, KERNEL, axis=1)[:, ::STRIDE]
+        return frames
+
+
+def numpy_original() -> NumpyOriginal:
+    rng = np.random.default_rng(20)
+    return NumpyOriginal(
+        kernels=rng.normal(size=(CHANNELS, KERNEL)).astype(np.float32),
+        weight=rng.normal(size=(CHANNELS, 2)).astype(np.float32),
+        bias=rng.normal(size=2).astype(np.float32),
+    )
+
+
+@pytest.fixture(scope="session")
+def original() -> NumpyOriginal:
+    return numpy_original()
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, original: NumpyOriginal) -> Path:
+    """The bundle, made once; tests that change it work on a copy (`bundle`)."""
+    folder = tmp_path_factory.mktemp("exported") / "small"
+    folder.mkdir()
+    window = WindowPolicy(window_samples=WINDOW, hop_samples=WINDOW // 2, min_samples=800)
+    waves = signals(window=window, sample_rate_hz=RATE_HZ)
+    batch = np.stack(list(waves.values()))
+    answers = original.logits(batch)
+    features = original.features(batch).reshape(len(batch), -1)
+    golden = GoldenRecord(
+        names=tuple(waves),
+        logits=answers,
+        feature_summary=np.stack([features.mean(axis=1), features.std(axis=1)], axis=1),
+        signals_sha256=digest(waves),
+    )
+    golden.save(folder / "golden.npz")
+    _onnx(original, folder / "fp32.onnx")
+    _quantize(folder / "fp32.onnx", folder / "int8.onnx", calibration=batch)
+    write_manifest(folder, window=window, tolerances={"fp32": 1e-4, "int8": 0.5})
+    return folder
+
+
+@pytest.fixture
+def bundle(exported: Path, tmp_path: Path) -> Path:
+
+    return Path(shutil.copytree(exported, tmp_path / "small"))
+
+
+def write_manifest(
+    folder: Path, *, window: WindowPolicy, tolerances: dict[str, float], name: str = "small"
+) -> Manifest:
+    """Sign the files that lie in `folder`: inside each graph first, then all hashes outside."""
+    graphs = {
+        precision: Graph(
+            file=f"{precision}.onnx",
+            sha256="",
+            size_bytes=0,
+            max_abs_logit=tolerances[precision],
+            decision_flips=0,
+            decisions=17,
+        )
+        for precision in ("fp32", "int8")
+    }
+    manifest = Manifest(
+        name=name,
+        version="0.1.0",
+        labels=("bonafide", "spoof"),
+        positive="spoof",
+        sample_rate_hz=RATE_HZ,
+        window=window,
+        threshold=0.0,
+        operating_point=OperatingPoint(name="eer", data="dev", miss_rate=0.2, false_alarm_rate=0.2),
+        graphs=graphs,
+        default_precision="int8",
+        golden=Golden(file="golden.npz", sha256="", tolerances=tolerances),
+        provenance=Provenance(
+            recipe="small",
+            checkpoint_sha256="",
+            training_data="none",
+            versions={"numpy": np.__version__},
+            created="2026-11-21T00:00:00Z",
+        ),
+    )
+    for precision in graphs:
+        file = folder / f"{precision}.onnx"
+        model = onnx.load(file)
+        helper.set_model_props(
+            model, {METADATA_KEY: manifest.without_hashes().to_json(), PRECISION_KEY: precision}
+        )
+        onnx.save(model, file)
+        graphs[precision] = dataclasses.replace(
+            graphs[precision], sha256=_sha256(file), size_bytes=file.stat().st_size
+        )
+    signed = dataclasses.replace(
+        manifest,
+        graphs=graphs,
+        golden=dataclasses.replace(manifest.golden, sha256=_sha256(folder / "golden.npz")),
+    )
+    (folder / MANIFEST_FILE).write_text(signed.to_json(), encoding="utf-8")
+    return signed
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _onnx(original: NumpyOriginal, file: Path) -> None:
+    nodes = [
+        helper.make_node("Unsqueeze", ["waveform", "axis"], ["one_channel"]),
+        helper.make_node("Conv", ["one_channel", "kernels"], ["filtered"], strides=[STRIDE]),
+        helper.make_node("Relu", ["filtered"], ["rectified"]),
+        helper.make_node("GlobalAveragePool", ["rectified"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"]),
+    ]
+    constants = {
+        "axis": np.array([1]),
+        "kernels": original.kernels[:, None],
+        "weight": original.weight,
+        "bias": original.bias,
+    }
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["B", WINDOW])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", 2])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    onnx.save(model, file)
+
+
+def _quantize(fp32: Path, int8: Path, *, calibration: Floats) -> None:
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rows = iter(calibration)
+
+        def get_next(self) -> dict[str, Any] | None:
+            row = next(self.rows, None)
+            return None if row is None else {"waveform": row[None]}
+
+    quantize_static(
+        fp32,
+        int8,
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A labelled tree: noise for people, tones for machines; A01 is in train, A08 is not.
+
+    Four speakers a class, so that intervals have something to resample.
+    """
+    import soundfile
+
+    root = tmp_path_factory.mktemp("corpus") / "tiny"
+    protocols = root / "tiny_cm_protocols"
+    protocols.mkdir(parents=True)
+    rng = np.random.default_rng(5)
+    suffix = {"train": "train.trn", "dev": "dev.trl", "eval": "eval.trl"}
+    for split, per_speaker in (("train", 1), ("dev", 1), ("eval", 3)):
+        audio = root / f"tiny_{split}" / "flac"
+        audio.mkdir(parents=True)
+        rows = []
+        for speaker in ("S1", "S2", "S3", "S4"):
+            for system in ("-", "A01", *(("A08",) if split == "eval" else ())):
+                for take in range(per_speaker):
+                    name = f"{split}_{speaker}_{system.strip('-') or 'human'}_{take}"
+                    wave = 0.1 * rng.normal(size=WINDOW + 500)
+                    if system != "-":
+                        hz = 300 if system == "A01" else 2_000
+                        time_s = np.arange(WINDOW + 500) / RATE_HZ
+                        wave = 0.05 * wave + 0.3 * np.sin(2 * np.pi * hz * time_s)
+                    soundfile.write(audio / f"{name}.flac", wave, RATE_HZ)
+                    key = "bonafide" if system == "-" else "spoof"
+                    rows.append(f"{speaker} {name} - {system} {key}")
+        (protocols / f"tiny.cm.{suffix[split]}.txt").write_text("\n".join(rows) + "\n")
+    return root
