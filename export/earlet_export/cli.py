@@ -1,0 +1,87 @@
+"""The verb `earlet export`; whatever is heavy is imported when it runs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder of `earlet train`, or a checkpoint.")],
+    out: Annotated[Path, typer.Option(help="Bundle folder to make.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Corpus: its train split calibrates int8, its dev split proves the result. "
+            "Default: the one that the run was trained on, where it is still found."
+        ),
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "int8"],
+        typer.Option(
+            help="auto: both, the faster one here by default; fp32: no int8; int8: int8 by default."
+        ),
+    ] = "auto",
+    proof_clips: Annotated[
+        int, typer.Option(min=10, help="At most this many dev recordings prove the result.")
+    ] = 400,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the bundle that is there already.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
+    ] = False,
+) -> None:
+    """Turn a trained detector into a bundle that runs without PyTorch, and prove it equal.
+
+    Exports the network with its frontend to ONNX, quantizes the model to int8, and compares both
+    with the PyTorch original on golden signals and on real recordings. Where a promise of the
+    recipe is broken, nothing is written and the exit code is 1.
+
+    \b
+    Example:
+      earlet export runs/demo --out bundles/demo --data corpora/demo
+      earlet verify bundles/demo
+    """  # noqa: D301  (\b is the mark of a paragraph that keeps its lines)
+    import numpy as np
+
+    from earlet.manifest import canonical_json
+    from earlet_export.corpus import find_corpus
+    from earlet_export.export import export_bundle
+    from earlet_export.material import gather
+    from earlet_export.report import as_data, summary
+    from earlet_export.write import refuse_existing
+    from earlet_train.checkpoint import load_checkpoint
+
+    def step(words: str) -> None:
+        typer.echo(f"… {words}", err=True)
+
+    refuse_existing(out, replace=force)
+    checkpoint = load_checkpoint(run)
+    corpus = data or find_corpus(checkpoint.origin.corpus, run=run)
+    recipe = checkpoint.recipe
+    step(f"reading recordings of {corpus}")
+    material = gather(
+        corpus,
+        window=recipe.data.window,
+        sample_rate_hz=recipe.data.sample_rate_hz,
+        calibration_clips=recipe.export.calibration_clips,
+        proof_clips=proof_clips,
+        rng=np.random.default_rng(recipe.seed),
+    )
+    exported = export_bundle(
+        checkpoint,
+        material,
+        out=out,
+        data=corpus.resolve().name,
+        precision=precision,
+        replace=force,
+        on_step=step,
+    )
+    sizes = {name: graph.size_bytes for name, graph in exported.manifest.graphs.items()}
+    if as_json:
+        found = {"bundle": str(out), "sizes_bytes": sizes, **as_data(exported.report)}
+        typer.echo(canonical_json(found), nl=False)
+    else:
+        typer.echo(summary(exported.report, sizes))
+        typer.echo(f"{out} is written and verified. Next: earlet bench {out}")

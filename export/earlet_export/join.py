@@ -1,0 +1,60 @@
+"""Joins the frontend's graph and the model's at the features, and puts the manifest inside."""
+
+import onnx
+from onnx import compose
+
+from earlet.manifest import METADATA_KEY, PRECISION_KEY, Manifest
+from earlet_export.trace import FEATURES, FRONTEND, LOGITS, MODEL, WAVEFORM
+
+
+def join(frontend: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
+    """Waveform -> features, features -> logits: one graph waveform -> logits, checked."""
+    joined = compose.merge_models(
+        _with_ends_prefixed(frontend, FRONTEND),
+        _with_ends_prefixed(model, MODEL),
+        io_map=[(f"{FRONTEND}/{FEATURES}", f"{MODEL}/{FEATURES}")],
+        name="earlet",
+        producer_name="earlet",
+        producer_version="",
+    )
+    _rename(
+        joined,
+        {
+            f"{FRONTEND}/{WAVEFORM}": WAVEFORM,
+            f"{FRONTEND}/{FEATURES}": FEATURES,
+            f"{MODEL}/{LOGITS}": LOGITS,
+        },
+    )
+    joined.doc_string = ""
+    joined.graph.doc_string = ""
+    del joined.graph.value_info[:]
+    onnx.checker.check_model(joined, full_check=True)
+    return joined
+
+
+def with_manifest(graph: onnx.ModelProto, manifest: Manifest, *, precision: str) -> bytes:
+    """The bytes of the file: the graph, which one it is, and a copy of the manifest inside."""
+    marked = onnx.ModelProto()
+    marked.CopyFrom(graph)
+    del marked.metadata_props[:]
+    marked.metadata_props.add(key=METADATA_KEY, value=manifest.without_hashes().to_json())
+    marked.metadata_props.add(key=PRECISION_KEY, value=precision)
+    content: bytes = marked.SerializeToString(deterministic=True)
+    return content
+
+
+def _with_ends_prefixed(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
+    """So that the two graphs share no name: both have an end that is called `features`."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    ends = [v.name for v in (*copy.graph.input, *copy.graph.output)]
+    _rename(copy, {name: f"{prefix}/{name}" for name in ends})
+    return copy
+
+
+def _rename(model: onnx.ModelProto, names: dict[str, str]) -> None:
+    for node in model.graph.node:
+        node.input[:] = [names.get(n, n) for n in node.input]
+        node.output[:] = [names.get(n, n) for n in node.output]
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = names.get(value.name, value.name)

@@ -1,0 +1,109 @@
+"""Chooses the recordings that calibrate int8 (train split) and those that prove it (dev split)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earlet.errors import AudioError, CorpusError
+from earlet.manifest import WindowPolicy
+from earlet.protocol import Trial, read_protocol
+from earlet.scoring import read_trial
+from earlet.windows import cut, fit
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ProofTrial:
+    """One recording of the dev split and its windows [S, T]."""
+
+    trial: Trial
+    windows: Array
+
+    @property
+    def group(self) -> str:
+        """Trials that are not independent of each other: one voice, one machine's copy of it."""
+        return f"{self.trial.system} {self.trial.speaker}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Material:
+    """`calibration` [N, T]: one window of each train recording; `trials`: the proof."""
+
+    calibration: Array
+    trials: tuple[ProofTrial, ...]
+
+
+def gather(
+    corpus: Path,
+    *,
+    window: WindowPolicy,
+    sample_rate_hz: int,
+    calibration_clips: int,
+    proof_clips: int,
+    rng: np.random.Generator,
+) -> Material:
+    """Read as many recordings as asked for, or all there are. Raises CorpusError."""
+    train = choose(read_protocol(corpus, "train"), calibration_clips, rng)
+    dev = choose(read_protocol(corpus, "dev"), proof_clips, rng)
+    for key in ("bonafide", "spoof"):
+        if not any(trial.key == key for trial in dev):
+            raise CorpusError(
+                f"the dev split of {corpus} has no {key} recording, and an equal error rate needs "
+                "both kinds. Point --data at a whole corpus."
+            )
+
+    def windows(trial: Trial) -> Array:
+        """The windows whose scores make the recording's score, [S, T]."""
+        waveform = read_trial(trial, sample_rate_hz=sample_rate_hz)
+        try:
+            return (
+                fit(waveform, window)[None] if window.pooling == "first" else cut(waveform, window)
+            )
+        except AudioError as error:
+            raise CorpusError(f"{trial.path}: {error}") from None
+
+    return Material(
+        calibration=np.stack([windows(trial)[0] for trial in train]),
+        trials=tuple(ProofTrial(trial=trial, windows=windows(trial)) for trial in dev),
+    )
+
+
+def choose(trials: Sequence[Trial], count: int, rng: np.random.Generator) -> list[Trial]:
+    """`count` of the trials, half of them bona fide, the spoofed ones even over the systems.
+
+    Where a kind runs out, the others fill up. All, in their order, where there are no more.
+    """
+    if len(trials) <= count:
+        return list(trials)
+    by_system: dict[str, list[Trial]] = defaultdict(list)
+    for i in rng.permutation(len(trials)):
+        by_system[trials[i].system].append(trials[i])
+    bonafide = by_system.pop("-", [])
+    spoofed = list(_in_turn([by_system[system] for system in sorted(by_system)]))
+    return list(_in_turn([bonafide, spoofed]))[:count]
+
+
+def at_three_levels(windows: Array) -> Iterator[Array]:
+    """Windows [N, T] -> each [1, T] as it is, 20 dB quieter, and quieter still or at full scale.
+
+    A recorder's gain is not known when the ranges are learned; a quiet clip fills few of the
+    steps of a range learned from loud ones alone.
+    """
+    for i, window in enumerate(windows):
+        peak = max(float(np.abs(window).max()), 1e-6)
+        extreme = 0.01 if i % 2 else 1.0 / peak
+        for gain in (1.0, 0.1, extreme):
+            yield (window * np.float32(gain))[None]
+
+
+def _in_turn(queues: Sequence[Sequence[Trial]]) -> Iterator[Trial]:
+    """One of each queue, then the next of each, until all are empty."""
+    for i in range(max((len(queue) for queue in queues), default=0)):
+        for queue in queues:
+            if i < len(queue):
+                yield queue[i]

@@ -1,0 +1,122 @@
+"""Puts the manifest together and names every file of a bundle, all still in memory."""
+
+import dataclasses
+import datetime
+import os
+from collections.abc import Mapping
+
+import onnx
+
+from earlet.bundle import sha256
+from earlet.golden import GoldenRecord
+from earlet.manifest import MANIFEST_FILE, Golden, Graph, Manifest, Provenance
+from earlet_export.card import card
+from earlet_export.join import with_manifest
+from earlet_export.prove import Rung
+from earlet_export.report import Report, report_json, report_markdown
+from earlet_train.checkpoint import Checkpoint
+
+GOLDEN_FILE, CARD_FILE = "golden.npz", "card.md"
+REPORT_FILE, REPORT_PAGE = "report.json", "report.md"
+# Another processor rounds the frontend differently, and a feature near the border between two
+# integer steps then falls on its other side: a board may stray this much farther than was seen.
+INT8_MARGIN = 1.5
+
+
+def pack(
+    checkpoint: Checkpoint,
+    report: Report,
+    *,
+    graphs: Mapping[str, onnx.ModelProto],
+    record: GoldenRecord,
+) -> tuple[Manifest, dict[str, bytes]]:
+    """-> (the manifest, file name -> bytes of the whole bundle, the manifest included).
+
+    The graphs depend on nothing that varies from one export to the next but the measured default
+    precision; times and durations stand in the report alone.
+    """
+    bare = _manifest(checkpoint, report)
+    onnx_files = {
+        bare.graphs[precision].file: with_manifest(graph, bare, precision=precision)
+        for precision, graph in graphs.items()
+    }
+    sizes = {precision: len(onnx_files[g.file]) for precision, g in bare.graphs.items()}
+    golden = record.to_bytes()
+    pages = {
+        REPORT_FILE: report_json(report, sizes),
+        REPORT_PAGE: report_markdown(report, sizes),
+        CARD_FILE: card(bare, report, checkpoint),
+    }
+    texts = {name: text.encode() for name, text in pages.items()}
+    manifest = dataclasses.replace(
+        bare,
+        graphs={
+            precision: dataclasses.replace(
+                graph, sha256=sha256(onnx_files[graph.file]), size_bytes=sizes[precision]
+            )
+            for precision, graph in bare.graphs.items()
+        },
+        golden=dataclasses.replace(bare.golden, sha256=sha256(golden)),
+        files={name: sha256(text) for name, text in texts.items()},
+    )
+    listed = {**onnx_files, GOLDEN_FILE: golden, **texts}
+    return manifest, {**listed, MANIFEST_FILE: manifest.to_json().encode()}
+
+
+def _manifest(checkpoint: Checkpoint, report: Report) -> Manifest:
+    """The manifest as it rides inside the graphs: without hashes and sizes."""
+    recipe, origin = checkpoint.recipe, checkpoint.origin
+    return Manifest(
+        name=recipe.name,
+        version=recipe.version,
+        labels=recipe.labels,
+        positive=recipe.positive,
+        sample_rate_hz=recipe.data.sample_rate_hz,
+        window=recipe.data.window,
+        threshold=origin.threshold,
+        operating_point=origin.operating_point,
+        calibration=origin.calibration,
+        graphs={
+            precision: Graph(
+                file=f"{precision}.onnx",
+                sha256="",
+                size_bytes=0,
+                max_abs_logit=rung.max_abs_logit,
+                decision_flips=rung.flips,
+                decisions=rung.decisions,
+            )
+            for precision, rung in report.rungs.items()
+        },
+        default_precision=report.default_precision,
+        golden=Golden(
+            file=GOLDEN_FILE,
+            sha256="",
+            tolerances={
+                precision: _tolerance(rung, report) for precision, rung in report.rungs.items()
+            },
+        ),
+        provenance=Provenance(
+            recipe=recipe.text,
+            checkpoint_sha256=checkpoint.sha256,
+            training_data=f"{origin.corpus}: {origin.train_trials} recordings, protocols "
+            f"{origin.corpus_sha256}",
+            versions=report.versions,
+            created=_created(checkpoint),
+        ),
+    )
+
+
+def _tolerance(rung: Rung, report: Report) -> float:
+    """The largest distance from the original that `earlet verify` accepts on golden signals."""
+    promised = report.promises.fp32_max_abs_logit
+    return promised if rung.precision == "fp32" else INT8_MARGIN * rung.golden.max_abs + promised
+
+
+def _created(checkpoint: Checkpoint) -> str:
+    """When the weights were written, in UTC: exporting them again tomorrow gives the same bytes.
+
+    SOURCE_DATE_EPOCH, the convention of reproducible builds, overrides it.
+    """
+    said = os.environ.get("SOURCE_DATE_EPOCH")
+    seconds = int(said) if said else int(checkpoint.path.stat().st_mtime)
+    return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC).isoformat(timespec="seconds")

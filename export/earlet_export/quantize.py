@@ -1,0 +1,139 @@
+"""Makes the model graph int8: eight-bit integers with scales learned from real features.
+
+Activations U8, weights S8 per channel and 7 bits wide (`reduce_range`), in QDQ form. The 7 bits
+matter: on x86 without VNNI the products of full 8-bit weights saturate, and the same file gives
+other answers there. The frontend is not touched, nor is the layer that makes the logits: 256 steps
+would be too coarse for scores that a threshold cuts, and it costs nothing.
+"""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import CalibrationDataReader, create_calibrator
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from onnxruntime.quantization.registry import QDQRegistry
+
+from earlet.errors import RecipeError
+from earlet_export.quiet import quiet
+
+Array = NDArray[np.float32]
+
+# Operators with trained weights: the ones worth ranking, and worth the most in int8.
+LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+# The quantizer would squeeze the weights of these into eight bits too and then compute in float.
+_NORMALIZATIONS = ("BatchNormalization", "InstanceNormalization", "LayerNormalization")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranges:
+    """The smallest and largest value that each tensor took over the calibration features."""
+
+    data: Any
+    clips: int
+
+
+def observe(model: onnx.ModelProto, features: Iterable[Array]) -> Ranges:
+    """Model graph, features [1, C, F, N] of each clip -> every tensor's range over all of them."""
+    with tempfile.TemporaryDirectory(prefix="earlet-") as folder, quiet():
+        plain, augmented = Path(folder) / "model.onnx", Path(folder) / "augmented.onnx"
+        onnx.save(model, plain)
+        calibrator = create_calibrator(
+            plain,
+            op_types_to_calibrate=list(QDQRegistry),
+            augmented_model_path=str(augmented),
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+        reader = _Reader(model.graph.input[0].name, features)
+        calibrator.collect_data(reader)
+        return Ranges(data=calibrator.compute_data(), clips=reader.clips)
+
+
+def quantize(
+    model: onnx.ModelProto, ranges: Ranges, *, keep_float: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """Model graph in float -> the same in int8. `keep_float`: names of nodes that stay as they are.
+
+    Deterministic: the same graph, ranges and names give the same bytes.
+    """
+    float_names = {*keep_float, *always_float(model)}
+    quantized = onnx.ModelProto()
+    quantized.CopyFrom(model)
+    # Shapes that an exporter noted and a rewrite changed make the quantizer stumble.
+    del quantized.graph.value_info[:]
+    with quiet():
+        quantizer = QDQQuantizer(
+            onnx.shape_inference.infer_shapes(quantized),
+            per_channel=True,
+            reduce_range=True,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QUInt8,
+            tensors_range=ranges.data,
+            nodes_to_quantize=[],
+            nodes_to_exclude=sorted(float_names),
+            op_types_to_quantize=list(QDQRegistry),
+            extra_options={"QuantizeBias": True},
+        )
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+    result: onnx.ModelProto = quantizer.model.model
+    result.producer_name, result.producer_version = "earlet", ""
+    del result.graph.value_info[:]
+    del result.metadata_props[:]
+    return result
+
+
+def layers(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes with trained weights, in order, less those that always stay in float."""
+    fixed = always_float(model)
+    return [n.name for n in model.graph.node if n.op_type in LAYERS and n.name not in fixed]
+
+
+def nodes_of_modules(model: onnx.ModelProto, modules: Sequence[str]) -> tuple[str, ...]:
+    """Names of the nodes inside these modules of the model (`stem`, `blocks.0`). RecipeError."""
+    prefix = model.graph.name
+    found: list[str] = []
+    for module in modules:
+        inside = [
+            node.name
+            for node in model.graph.node
+            if node.name.startswith((f"{prefix}/{module}/", f"{prefix}/{module}."))
+        ]
+        if not inside:
+            places = sorted({n.name.split("/")[1] for n in model.graph.node if "/" in n.name})
+            raise RecipeError(
+                f"[export] exclude names the module {module!r}, and the traced model has none; "
+                f"it has {', '.join(places)}."
+            )
+        found += inside
+    return tuple(dict.fromkeys(found))
+
+
+def always_float(model: onnx.ModelProto) -> frozenset[str]:
+    """The last layer and whatever follows it, and the normalizations."""
+    nodes = list(model.graph.node)
+    last = max((i for i, n in enumerate(nodes) if n.op_type in LAYERS), default=len(nodes))
+    return frozenset(
+        node.name for i, node in enumerate(nodes) if i >= last or node.op_type in _NORMALIZATIONS
+    )
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    """Hands the calibrator one clip at a time."""
+
+    def __init__(self, name: str, features: Iterable[Array]) -> None:
+        self._name, self._features = name, iter(features)
+        self.clips = 0
+
+    def get_next(self) -> dict[str, Array] | None:
+        clip = next(self._features, None)
+        if clip is None:
+            return None
+        self.clips += 1
+        return {self._name: clip}

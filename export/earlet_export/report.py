@@ -1,0 +1,237 @@
+"""The evidence of an export, as data (report.json) and as a page (report.md)."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from earlet.manifest import canonical_json
+from earlet.metrics import EqualErrorRate
+from earlet_export.prove import Difference, Rung
+from earlet_export.sensitivity import Damage
+from earlet_export.speed import Speed
+from earlet_train.recipe import Promises
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All that was measured. `rungs` by precision; `features`: the frontend on golden signals.
+
+    `recordings`: dev recordings asked about; `kept_float`: nodes of the int8 graph that stayed
+    float, `ranking` why (empty where int8 held without).
+    """
+
+    name: str
+    version: str
+    data: str
+    recordings: int
+    golden_signals: int
+    original_eer: EqualErrorRate
+    features: Difference
+    rungs: Mapping[str, Rung]
+    promises: Promises
+    calibration_clips: int
+    kept_float: tuple[str, ...]
+    ranking: tuple[Damage, ...]
+    speeds: tuple[Speed, ...]
+    default_precision: str
+    versions: Mapping[str, str]
+    machine: str
+
+
+def report_json(report: Report, sizes_bytes: Mapping[str, int]) -> str:
+    """The report and the size of each graph's file, canonical JSON."""
+    return canonical_json({**as_data(report), "sizes_bytes": dict(sizes_bytes)})
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The report as plain dicts and lists, with what its rungs compute from themselves."""
+    data = dataclasses.asdict(report)
+    for precision, rung in report.rungs.items():
+        data["rungs"][precision]["max_abs_logit"] = rung.max_abs_logit
+        data["rungs"][precision]["flip_rate"] = rung.flip_rate
+    return data
+
+
+def summary(report: Report, sizes_bytes: Mapping[str, int]) -> str:
+    """A short table for the terminal: each rung with its error, distance, speed and size."""
+    ladder = ladder_rows(report)
+    speeds = {speed.candidate: speed for speed in report.speeds}
+    header = ("", "dev EER (95 %)", "max |logit diff|", "flips", "p50 ms", "vs fp32", "size")
+    rows = [
+        (
+            row[0],
+            row[1],
+            row[2],
+            row[5],
+            f"{speeds[row[0]].p50_ms:.2f}",
+            f"{speeds[row[0]].ratio_to_fp32:.2f}",
+            f"{sizes_bytes[row[0]] / 1e3:.0f} kB" if row[0] in sizes_bytes else "",
+        )
+        for row in ladder[1:]
+    ]
+    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (header, *rows)
+    ]
+    words = [f"default precision: {report.default_precision}"]
+    if "int8" in report.rungs and report.default_precision == "fp32":
+        words.append("int8 is not faster here: use it for its size, or where `bench` says so")
+    if report.ranking:
+        words.append(f"layers put back to float: {', '.join(report.kept_float)}")
+    return "\n".join([*lines, *words])
+
+
+def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
+    """The same for readers."""
+    ladder = ladder_rows(report)
+    parts = [
+        f"# {report.name} {report.version}: does the exported detector match the original?",
+        f"Asked: {report.recordings} recordings of {report.data} (dev split), {_few(report)}, and "
+        f"{report.golden_signals} golden signals. Original: the PyTorch network.",
+        "## The ladder",
+        table(ladder[0], ladder[1:]),
+        _kept_words(report),
+        f"Features (waveform to spectrum, golden signals): max difference "
+        f"{report.features.max_abs:.2g}, {_db(report.features)}.",
+        "## At other levels",
+        table(
+            ("precision", "peak dBFS", "max abs logit", "SQNR dB", "decision flips"),
+            [
+                (
+                    rung.precision,
+                    f"{at.peak_dbfs:g}",
+                    f"{at.logits.max_abs:.2g}",
+                    _decibels(at.logits),
+                    f"{at.flips} of {at.windows}",
+                )
+                for rung in report.rungs.values()
+                for at in rung.levels
+            ],
+        ),
+        "## Promises of the recipe",
+        table(
+            ("promise", "limit", "found"),
+            _promise_rows(report),
+        ),
+        "## Speed where it was exported",
+        "One window on one thread, all candidates in turn; the ratio is the median over rounds of "
+        "CPU time. For another machine run `earlet bench`.",
+        table(
+            ("candidate", "p50 ms", "p90 ms", "ratio to fp32", "file"),
+            [
+                (
+                    speed.candidate,
+                    f"{speed.p50_ms:.2f}",
+                    f"{speed.p90_ms:.2f}",
+                    f"{speed.ratio_to_fp32:.2f}",
+                    f"{sizes_bytes[speed.candidate] / 1e3:.0f} kB"
+                    if speed.candidate in sizes_bytes
+                    else "",
+                )
+                for speed in report.speeds
+            ],
+        ),
+        f"Default precision: **{report.default_precision}**.",
+        "## Made with",
+        ", ".join(f"{name} {v}" for name, v in sorted(report.versions.items()))
+        + f", {report.machine}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def ladder_rows(report: Report) -> list[tuple[str, ...]]:
+    """Header and one row per rung: EER with interval, distances, decision flips."""
+    rows: list[tuple[str, ...]] = [
+        ("rung", "dev EER (95 %)", "max abs logit", "mean abs", "SQNR dB", "decision flips"),
+        ("torch", percent(report.original_eer), "0", "0", "", ""),
+    ]
+    rows += [
+        (
+            name,
+            percent(rung.eer),
+            f"{rung.max_abs_logit:.2g}",
+            f"{rung.real.mean_abs:.2g}",
+            _decibels(rung.real),
+            f"{rung.flips} of {rung.decisions}",
+        )
+        for name, rung in report.rungs.items()
+    ]
+    return rows
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def percent(eer: EqualErrorRate) -> str:
+    """`12.3 % (10.1 to 14.9)`."""
+    interval = (
+        ""
+        if eer.low is None or eer.high is None
+        else (f" ({100 * eer.low:.1f} to {100 * eer.high:.1f})")
+    )
+    return f"{100 * eer.eer:.1f} %{interval}"
+
+
+def _promise_rows(report: Report) -> list[tuple[str, str, str]]:
+    promises = report.promises
+    rows = [
+        (
+            "fp32 moves no logit by more than",
+            f"{promises.fp32_max_abs_logit:.2g}",
+            f"{report.rungs['fp32'].max_abs_logit:.2g}",
+        )
+    ]
+    if "int8" in report.rungs:
+        rung = report.rungs["int8"]
+        increase = rung.eer.eer - report.original_eer.eer
+        rows += [
+            (
+                "int8 changes at most this share of decisions",
+                f"{promises.int8_max_flip_rate:.2%}",
+                f"{rung.flip_rate:.2%}",
+            ),
+            (
+                "int8 raises the EER by at most",
+                f"{promises.int8_max_eer_increase:.2%}",
+                f"{increase:+.2%}",
+            ),
+        ]
+    return rows
+
+
+def _kept_words(report: Report) -> str:
+    if "int8" not in report.rungs:
+        return "There is no int8 graph: it was not asked for."
+    rung = report.rungs["int8"]
+    words = [
+        f"int8: ranges from {report.calibration_clips} train recordings at three levels each; the "
+        "frontend and the last layer are float."
+    ]
+    if report.kept_float:
+        words.append(f"Also float: {', '.join(f'`{name}`' for name in report.kept_float)}.")
+    if report.ranking:
+        words.append("They were put back because int8 alone did not hold its promise.")
+    if rung.flips:
+        words.append(
+            f"Where a decision changed, the original stood at most {rung.widest_flip:.2g} from "
+            "the threshold."
+        )
+    return " ".join(words)
+
+
+def _few(report: Report) -> str:
+    some = next(iter(report.rungs.values())).levels
+    return f"{some[0].windows} of their windows at {len(some)} levels"
+
+
+def _decibels(found: Difference) -> str:
+    return "exact" if found.sqnr_db is None else f"{found.sqnr_db:.1f}"
+
+
+def _db(found: Difference) -> str:
+    return "equal" if found.sqnr_db is None else f"SQNR {found.sqnr_db:.0f} dB"

@@ -1,0 +1,98 @@
+"""Finds which layers int8 hurts most, and puts them back to float until a promise holds."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from earlet_export.macs import layer_macs
+from earlet_export.quantize import Array, Ranges, layers, quantize
+from earlet_export.run import Runner, one_by_one
+
+log = logging.getLogger(__name__)
+
+# With more of the work than this back in float there is no int8 graph left worth the name.
+MOST_IN_FLOAT = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """One layer: how far the logits move in int8 less how far they move with it back in float."""
+
+    layer: str
+    relief: float
+    share_of_macs: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8:
+    """The int8 graph that was settled on.
+
+    `kept_float`: the nodes that the recipe excludes, then the layers put back, worst first.
+    """
+
+    model: onnx.ModelProto
+    kept_float: tuple[str, ...]
+    ranking: tuple[Damage, ...]
+
+
+def settle(
+    model: onnx.ModelProto,
+    ranges: Ranges,
+    features: Array,
+    *,
+    holds: Callable[[onnx.ModelProto], bool],
+    exclude: Sequence[str] = (),
+) -> Int8:
+    """Model graph -> the int8 graph with the fewest layers in float for which `holds` is true.
+
+    `features` [N, C, F, N] rank the layers, and only where full int8 does not hold. Layers go
+    back worst first, one, two, four, ... at a time, while at least half of the multiplications
+    stay in int8. Where that is not enough, the full int8 graph comes back, promise broken.
+    Nodes in `exclude` are in float from the start.
+    """
+    excluded = tuple(exclude)
+    full = quantize(model, ranges, keep_float=excluded)
+    if holds(full):
+        return Int8(model=full, kept_float=excluded, ranking=())
+    log.info("int8 alone does not hold the promise; ranking the layers")
+    ranking = rank(model, ranges, features, exclude=excluded)
+    tried = 0
+    while tried < len(ranking):
+        tried = max(tried + 1, 2 * tried)
+        worst = ranking[:tried]
+        if sum(d.share_of_macs for d in worst) > MOST_IN_FLOAT:
+            break
+        kept = (*excluded, *(d.layer for d in worst))
+        candidate = quantize(model, ranges, keep_float=kept)
+        if holds(candidate):
+            return Int8(model=candidate, kept_float=kept, ranking=tuple(ranking))
+    return Int8(model=full, kept_float=excluded, ranking=tuple(ranking))
+
+
+def rank(
+    model: onnx.ModelProto, ranges: Ranges, features: Array, *, exclude: Sequence[str] = ()
+) -> list[Damage]:
+    """Every layer with weights, the one whose return to float helps most first."""
+    exact = one_by_one(Runner.of(model), features)
+    macs = layer_macs(model)
+    total = max(1, sum(macs.values()))
+
+    def distance(keep_float: Sequence[str]) -> float:
+        int8 = quantize(model, ranges, keep_float=(*exclude, *keep_float))
+        moved = one_by_one(Runner.of(int8), features)
+        return float(np.abs(moved - exact).mean())
+
+    all_int8 = distance(())
+    damages = [
+        Damage(
+            layer=name,
+            relief=all_int8 - distance((name,)),
+            share_of_macs=macs.get(name, 0) / total,
+        )
+        for name in layers(model)
+        if name not in exclude
+    ]
+    return sorted(damages, key=lambda d: (-d.relief, d.layer))

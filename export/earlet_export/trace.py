@@ -1,0 +1,113 @@
+"""Turns a trained network into two ONNX graphs: waveform -> features, and features -> logits.
+
+Two, because only the second may become int8: the spectrum spans more decades than eight bits hold.
+Both keep the batch open and the length fixed to one window, which is all the runtime ever feeds;
+a fixed length lets ONNX Runtime plan its memory and fold the shape arithmetic away.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from earlet.errors import ParityError, UsageError
+from earlet_export.quiet import quiet
+from earlet_export.rules import check_rules
+from earlet_export.tidy import tidy
+
+OPSET = 18
+FRONTEND, MODEL = "frontend", "model"
+WAVEFORM, FEATURES, LOGITS = "waveform", "features", "logits"
+
+
+class Network(Protocol):
+    """What is exported: features(waveform [B, T]) -> [B, C, F, N], model(features) -> [B, K]."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The part behind the seam."""
+        ...
+
+    def features(self, waveform: Tensor, /) -> Tensor:
+        """Frontend and adapter."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traced:
+    """The two graphs of one network; their names begin with `frontend/` and `model/`."""
+
+    frontend: onnx.ModelProto
+    model: onnx.ModelProto
+    window_samples: int
+
+
+def trace(network: Network, *, window_samples: int) -> Traced:
+    """Network in eval mode -> its two graphs, the same bytes each time.
+
+    Raises UsageError for a network in training mode, ParityError where the exporter fails or a
+    graph breaks a rule (`earlet_export.rules`).
+    """
+    module = cast(nn.Module, network)
+    if any(part.training for part in module.modules()):
+        raise UsageError(
+            "the network is in training mode, where dropout and batch statistics make every run "
+            "different. Call network.eval() before the export."
+        )
+    # Two examples: with a batch of one the exporter may take the batch for a constant.
+    generator = torch.Generator().manual_seed(0)
+    waveform = torch.randn((2, window_samples), generator=generator) * 0.1
+    with torch.no_grad():
+        features = network.features(waveform)
+    frontend = _export(
+        _Frontend(module), waveform, source=WAVEFORM, target=FEATURES, prefix=FRONTEND
+    )
+    model = _export(network.model, features, source=FEATURES, target=LOGITS, prefix=MODEL)
+    return Traced(frontend=frontend, model=model, window_samples=window_samples)
+
+
+class _Frontend(nn.Module):
+    """waveform [B, T] -> features [B, C, F, N]: the method as a module, as the exporter wants."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.training = False
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        return cast(Network, self.network).features(waveform)
+
+
+def _export(
+    module: nn.Module, example: Tensor, *, source: str, target: str, prefix: str
+) -> onnx.ModelProto:
+    batch = torch.export.Dim("B", min=1, max=4096)
+    try:
+        with quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                opset_version=OPSET,
+                external_data=False,
+                dynamic_shapes=({0: batch},),
+                input_names=[source],
+                output_names=[target],
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise ParityError(
+            f"the {prefix} of this network does not export to ONNX: {_first_line(error)}. "
+            "Write that part with operations that torch.onnx knows, and with the batch left open."
+        ) from error
+    assert program is not None
+    graph = tidy(program.model_proto, prefix=prefix, source=source, target=target)
+    check_rules(graph, part=prefix)
+    return graph
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.__cause__ or error
+    return next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
