@@ -60,7 +60,12 @@ def time_side_by_side(
 
 
 def summarize(
-    timing: Timing, *, window_s: float, fp32: Timing | None, original: Timing | None
+    timing: Timing,
+    *,
+    window_s: float,
+    fp32: Timing | None,
+    original: Timing | None,
+    frontend_share: float | None = None,
 ) -> Latency:
     """Rounds -> percentiles and ratios. Nothing is clipped: the slowest round is `max_ms`.
 
@@ -78,6 +83,7 @@ def summarize(
         real_time_factor=p50_ms / (1e3 * window_s),
         versus_fp32=None if fp32 is None or fp32 is timing else ratio(timing, fp32),
         versus_original=None if original is None or original is timing else ratio(timing, original),
+        frontend_share=frontend_share,
     )
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from earlet.bundle import Bundle, sha256
+from earlet.bundle import SHIPPED, Bundle, sha256
 from earlet.errors import UsageError
 from earlet.golden import signals
 from earlet.replay import Replay, replay_session
@@ -21,6 +21,7 @@ from earlet_bench.latency import Budget, Floats, Scorer, summarize, time_side_by
 from earlet_bench.original import Original, load_original
 from earlet_bench.progress import Progress, Silent
 from earlet_bench.rows import Accuracy, ColdStart, Latency, Parity, Row
+from earlet_bench.share import frontend_share
 
 ORIGINAL = "original"
 
@@ -50,6 +51,7 @@ class _Candidate:
     parity: Parity
     sha256: str
     size_bytes: int | None
+    graph: bytes | None
 
 
 def measure_bundle(
@@ -72,6 +74,8 @@ def measure_bundle(
             device=device,
             bundle=bundle.manifest.name,
             version=bundle.manifest.version,
+            bundle_sha256=sha256(bundle.manifest.to_json().encode()),
+            shipped=bundle.path.is_relative_to(SHIPPED),
             sha256=candidate.sha256,
             precision=candidate.precision,
             threads=candidate.threads,
@@ -109,6 +113,7 @@ def _candidates(bundle: Bundle, plan: Plan, tell: Progress) -> list[_Candidate]:
                 parity=_parity(replay_session(session, bundle, precision=precision, record=record)),
                 sha256=digest,
                 size_bytes=len(data),
+                graph=data,
             )
         )
         tell.step()
@@ -150,6 +155,7 @@ def _original(bundle: Bundle, run: Path, *, threads: int) -> _Candidate:
         parity=_parity(found),
         sha256=original.sha256,
         size_bytes=_size_of(run, original.sha256),
+        graph=None,
     )
 
 
@@ -170,9 +176,10 @@ def _latencies(
     """All candidates in one interleaved run, on the golden signals in turn."""
     window, rate_hz = bundle.manifest.window, bundle.manifest.sample_rate_hz
     words = f"{bundle.manifest.name}: latency"
+    windows = np.stack(list(signals(window=window, sample_rate_hz=rate_hz).values()))
     timings = time_side_by_side(
         {f"{c.precision} on {c.threads}": c.score for c in candidates},
-        windows=np.stack(list(signals(window=window, sample_rate_hz=rate_hz).values())),
+        windows=windows,
         budget=plan.budget,
         on_start=lambda rounds: tell.stage(words, rounds),
         on_round=tell.step,
@@ -183,6 +190,9 @@ def _latencies(
             window_s=window.window_samples / rate_hz,
             fp32=timings.get(f"fp32 on {c.threads}"),
             original=timings.get(f"{ORIGINAL} on {c.threads}"),
+            frontend_share=None
+            if c.graph is None
+            else frontend_share(c.graph, windows=windows, threads=c.threads),
         )
         for c in candidates
     ]

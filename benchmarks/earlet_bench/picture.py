@@ -40,7 +40,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
             axes[0].text(
                 0.0,
                 at - 0.5,
-                f"{row.bundle} {row.version}, windows of {plain(row.latency.window_s, digits=3)} s",
+                f"{row.title}, windows of {plain(row.latency.window_s, digits=3)} s",
                 transform=axes[0].get_yaxis_transform(),
                 weight="bold",
                 fontsize=9,
@@ -149,7 +149,7 @@ def _heights(rows: Sequence[Row]) -> list[float]:
 
 
 def _first_of_bundle(rows: Sequence[Row], row: Row) -> Row:
-    return next(r for r in rows if (r.bundle, r.version) == (row.bundle, row.version))
+    return next(r for r in rows if r.title == row.title)
 
 
 def _label(row: Row) -> str:

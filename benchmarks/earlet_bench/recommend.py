@@ -11,11 +11,9 @@ _WORTH_MORE_THREADS = 0.8
 
 def recommendations(rows: Sequence[Row]) -> list[str]:
     """Rows -> a line per bundle."""
-    bundles = dict.fromkeys((row.bundle, row.version) for row in rows)
     return [
-        f"on this board, {name} {version}: "
-        + recommendation([row for row in rows if (row.bundle, row.version) == (name, version)])
-        for name, version in bundles
+        f"on this board, {title}: " + recommendation([row for row in rows if row.title == title])
+        for title in dict.fromkeys(row.title for row in rows)
     ]
 
 

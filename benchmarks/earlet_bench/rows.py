@@ -33,7 +33,8 @@ class Latency:
 
     `real_time_factor`: p50 over the window's length; 0.01 = a hundredth of one core is busy.
     `versus_fp32`, `versus_original`: median over rounds of the CPU-time ratio; None where that
-    candidate was not in the run.
+    candidate was not in the run. `frontend_share`: part of the time in kernels, in 0..1, that the
+    fp32 frontend takes, from a profiled run of its own; None where the graph does not tell.
     """
 
     rounds: int
@@ -46,6 +47,7 @@ class Latency:
     real_time_factor: float
     versus_fp32: float | None
     versus_original: float | None
+    frontend_share: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +102,19 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One model file on one machine. `precision`: `original` (PyTorch), `fp32`, `int8`."""
+    """One model file on one machine.
+
+    `precision`: `original` (PyTorch), `fp32`, `int8`. `sha256`: of that file; `bundle_sha256`: of
+    the manifest, which lists the hashes of all files. `shipped`: came with the installed earlet.
+    """
 
     schema: int = SCHEMA
     created: str
     device: Device
     bundle: str
     version: str
+    bundle_sha256: str
+    shipped: bool
     sha256: str
     precision: str
     threads: int
@@ -115,3 +123,10 @@ class Row:
     latency: Latency
     cold_start: ColdStart | None
     accuracy: Accuracy | None
+
+    @property
+    def title(self) -> str:
+        """Names the bundle among others: `narrow-cnn 0.1.0 (3fa2c1d0), shipped`."""
+        return (
+            f"{self.bundle} {self.version} ({self.bundle_sha256[:8]})" + ", shipped" * self.shipped
+        )

@@ -63,7 +63,7 @@ def attack_lines(rows: Sequence[Row]) -> list[Line]:
     measured = [row for row in rows if row.accuracy and row.threads == rows[0].threads]
     if not measured:
         return []
-    several = len({row.bundle for row in measured}) > 1
+    several = len({row.title for row in measured}) > 1
     heads = [f"{row.bundle[:12]} {_name(row)}" if several else _name(row) for row in measured]
     widths = [max(8, len(head)) for head in heads]
     lines = [
@@ -86,7 +86,7 @@ def attack_lines(rows: Sequence[Row]) -> list[Line]:
 
 
 def plain(value: float, *, digits: int) -> str:
-    """That many significant digits, whole numbers in full, never an exponent: 0.00052, 3.14, 512."""
+    """So many significant digits, whole numbers in full, no exponent: 0.00052, 3.14, 512."""
     if value >= 10 ** (digits - 1):
         return f"{value:.0f}"
     return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
@@ -159,7 +159,7 @@ def _size(size_bytes: int | None) -> str:
 
 def _by_bundle(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     def title(row: Row) -> str:
-        return f"{row.bundle} {row.version}, windows of {plain(row.latency.window_s, digits=3)} s"
+        return f"{row.title}, windows of {plain(row.latency.window_s, digits=3)} s"
 
     return [(name, list(group)) for name, group in groupby(rows, key=title)]
 
@@ -177,6 +177,13 @@ def _notes(group: Sequence[Row]) -> list[str]:
             ratios.append(f"{row.precision} {row.latency.versus_fp32:.2f} of fp32")
     if ratios:
         notes.append("CPU time, median of the rounds' ratios: " + ", ".join(ratios))
+    shares = [
+        f"{row.precision} {100 * row.latency.frontend_share:.0f} %"
+        for row in once
+        if row.latency.frontend_share is not None
+    ]
+    if shares:
+        notes.append("frontend's share of the time in kernels: " + ", ".join(shares))
     starts = [(row, row.cold_start) for row in once if row.cold_start is not None]
     if starts:
         told = ", ".join(f"{_name(row)} {_start(start)}" for row, start in starts)

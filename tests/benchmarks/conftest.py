@@ -1,11 +1,13 @@
 """A real bundle, small: a convolution on the waveform, exported to fp32 and int8 for onnxruntime.
 
 Its original is the same network in numpy, so parity here means what it means for PyTorch: two
-implementations agree. It is offered through the entry-point group `earlet.originals`.
+implementations agree. It lies on disk as a training run does, and an installed package
+(`installed_original`) offers it through the entry-point group `earlet.originals`.
 """
 
 import dataclasses
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,9 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+from safetensors.numpy import save_file
 
+from earlet.bundle import find
 from earlet.golden import GoldenRecord, digest, signals
 from earlet.manifest import (
     MANIFEST_FILE,
@@ -35,6 +39,11 @@ from earlet.manifest import (
     Provenance,
     WindowPolicy,
 )
+from earlet_bench.device import this_device
+from earlet_bench.labelled import read_labelled
+from earlet_bench.latency import Budget
+from earlet_bench.measure import Plan, measure_bundle
+from earlet_bench.rows import Row
 
 Floats = NDArray[np.float32]
 
@@ -62,7 +71,8 @@ class NumpyOriginal:
         return frames
 
 
-def numpy_original() -> NumpyOriginal:
+@pytest.fixture(scope="session")
+def original() -> NumpyOriginal:
     rng = np.random.default_rng(20)
     return NumpyOriginal(
         kernels=rng.normal(size=(CHANNELS, KERNEL)).astype(np.float32),
@@ -72,12 +82,54 @@ def numpy_original() -> NumpyOriginal:
 
 
 @pytest.fixture(scope="session")
-def original() -> NumpyOriginal:
-    return numpy_original()
+def run(tmp_path_factory: pytest.TempPathFactory, original: NumpyOriginal) -> Path:
+    """The folder that training left: one checkpoint."""
+    folder = tmp_path_factory.mktemp("run")
+    save_file(
+        {"kernels": original.kernels, "weight": original.weight, "bias": original.bias},
+        folder / "best.safetensors",
+    )
+    return folder
+
+
+# What the package of an original has to offer: this one in numpy alone.
+_LOADER = """
+import hashlib
+import numpy as np
+from safetensors.numpy import load
+
+class Original:
+    def __init__(self, data):
+        self.sha256, self.weights = hashlib.sha256(data).hexdigest(), load(data)
+
+    def logits(self, windows):
+        view = np.lib.stride_tricks.sliding_window_view(windows.astype(np.float64), 64, axis=1)
+        features = np.maximum(view[:, ::32] @ self.weights["kernels"].T, 0).mean(axis=1)
+        return (features @ self.weights["weight"] + self.weights["bias"]).astype(np.float32)
+
+def load_original(run, *, threads=1):
+    return Original((run / "best.safetensors").read_bytes())
+"""
+
+
+@pytest.fixture
+def installed_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package with an original, installed for this process and those that it starts."""
+    site = tmp_path / "site"
+    about = site / "small_original-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "small_original.py").write_text(_LOADER)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: small-original\nVersion: 1.0\n")
+    # The first by name is asked; the PyTorch one is installed here too, as `checkpoint`.
+    (about / "entry_points.txt").write_text(
+        "[earlet.originals]\na_small_one = small_original:load_original\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory, original: NumpyOriginal) -> Path:
+def exported(tmp_path_factory: pytest.TempPathFactory, original: NumpyOriginal, run: Path) -> Path:
     """The bundle, made once; tests that change it work on a copy (`bundle`)."""
     folder = tmp_path_factory.mktemp("exported") / "small"
     folder.mkdir()
@@ -95,7 +147,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory, original: NumpyOriginal) 
     golden.save(folder / "golden.npz")
     _onnx(original, folder / "fp32.onnx")
     _quantize(folder / "fp32.onnx", folder / "int8.onnx", calibration=batch)
-    write_manifest(folder, window=window, tolerances={"fp32": 1e-4, "int8": 0.5})
+    write_manifest(
+        folder,
+        window=window,
+        tolerances={"fp32": 1e-4, "int8": 0.5},
+        checkpoint_sha256=_sha256(run / "best.safetensors"),
+    )
     return folder
 
 
@@ -105,9 +162,23 @@ def bundle(exported: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported, tmp_path / "small"))
 
 
+@pytest.fixture
+def lying_bundle(bundle: Path) -> Path:
+    """All hashes right, and an original that is said to have answered something else."""
+    record = GoldenRecord.load(bundle / "golden.npz")
+    logits = record.logits.copy()
+    logits[5, 1] += 1.0
+    dataclasses.replace(record, logits=logits).save(bundle / "golden.npz")
+    file = bundle / MANIFEST_FILE
+    manifest = Manifest.from_json(file.read_text(), source=str(file))
+    golden = dataclasses.replace(manifest.golden, sha256=_sha256(bundle / "golden.npz"))
+    file.write_text(dataclasses.replace(manifest, golden=golden).to_json())
+    return bundle
+
+
 def write_manifest(
-    folder: Path, *, window: WindowPolicy, tolerances: dict[str, float], name: str = "small"
-) -> Manifest:
+    folder: Path, *, window: WindowPolicy, tolerances: dict[str, float], checkpoint_sha256: str
+) -> None:
     """Sign the files that lie in `folder`: inside each graph first, then all hashes outside."""
     graphs = {
         precision: Graph(
@@ -121,7 +192,7 @@ def write_manifest(
         for precision in ("fp32", "int8")
     }
     manifest = Manifest(
-        name=name,
+        name="small",
         version="0.1.0",
         labels=("bonafide", "spoof"),
         positive="spoof",
@@ -134,7 +205,7 @@ def write_manifest(
         golden=Golden(file="golden.npz", sha256="", tolerances=tolerances),
         provenance=Provenance(
             recipe="small",
-            checkpoint_sha256="",
+            checkpoint_sha256=checkpoint_sha256,
             training_data="none",
             versions={"numpy": np.__version__},
             created="2026-11-21T00:00:00Z",
@@ -156,7 +227,6 @@ def write_manifest(
         golden=dataclasses.replace(manifest.golden, sha256=_sha256(folder / "golden.npz")),
     )
     (folder / MANIFEST_FILE).write_text(signed.to_json(), encoding="utf-8")
-    return signed
 
 
 def _sha256(file: Path) -> str:
@@ -165,12 +235,16 @@ def _sha256(file: Path) -> str:
 
 def _onnx(original: NumpyOriginal, file: Path) -> None:
     nodes = [
-        helper.make_node("Unsqueeze", ["waveform", "axis"], ["one_channel"]),
-        helper.make_node("Conv", ["one_channel", "kernels"], ["filtered"], strides=[STRIDE]),
-        helper.make_node("Relu", ["filtered"], ["rectified"]),
-        helper.make_node("GlobalAveragePool", ["rectified"], ["mean"]),
-        helper.make_node("Flatten", ["mean"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"]),
+        helper.make_node(
+            "Unsqueeze", ["waveform", "axis"], ["one_channel"], name="frontend/unsqueeze"
+        ),
+        helper.make_node(
+            "Conv", ["one_channel", "kernels"], ["filtered"], strides=[STRIDE], name="frontend/conv"
+        ),
+        helper.make_node("Relu", ["filtered"], ["rectified"], name="model/relu"),
+        helper.make_node("GlobalAveragePool", ["rectified"], ["mean"], name="model/pool"),
+        helper.make_node("Flatten", ["mean"], ["flat"], name="model/flatten"),
+        helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], name="model/gemm"),
     ]
     constants = {
         "axis": np.array([1]),
@@ -241,4 +315,17 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     key = "bonafide" if system == "-" else "spoof"
                     rows.append(f"{speaker} {name} - {system} {key}")
         (protocols / f"tiny.cm.{suffix[split]}.txt").write_text("\n".join(rows) + "\n")
+    systems = {"A01": {"method": "tts"}, "A08": {"method": "vc"}}
+    (root / "corpus.json").write_text(json.dumps({"systems": systems}))
     return root
+
+
+@pytest.fixture(scope="session")
+def rows(exported: Path, corpus: Path) -> list[Row]:
+    """What a real measurement gave: fp32 and int8, few rounds."""
+    plan = Plan(
+        budget=Budget(rounds=12),
+        cold_starts=1,
+        labelled=read_labelled(corpus, limit=None, seed=0),
+    )
+    return measure_bundle(find(exported), plan=plan, device=this_device())

@@ -1,0 +1,109 @@
+"""Error rates and flips are those of the logits, for each candidate and pool."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earlet.bundle import find
+from earlet.manifest import Manifest
+from earlet_bench.accuracy import measure_accuracy
+from earlet_bench.labelled import LabelledSet, read_labelled
+from earlet_bench.latency import Floats
+
+
+@pytest.fixture
+def manifest(exported: Path) -> Manifest:
+    return find(exported).manifest
+
+
+@pytest.fixture
+def labelled(corpus: Path) -> LabelledSet:
+    return read_labelled(corpus, limit=None, seed=0)
+
+
+def _logits(evidence: Floats) -> Floats:
+    return np.stack([-evidence, evidence], axis=1).astype(np.float32)
+
+
+def tonal(windows: Floats) -> Floats:
+    """Knows every attack of the tiny corpus: a tone has one bin that towers over its median."""
+    power = np.abs(np.fft.rfft(windows, axis=1)) ** 2
+    return _logits(np.log(power.max(axis=1) / np.median(power, axis=1)) - 6)
+
+
+def low_tone(windows: Floats) -> Floats:
+    """Knows only what training saw, a low tone."""
+    power = np.abs(np.fft.rfft(windows, axis=1)) ** 2
+    below_1_khz = power[:, : power.shape[1] // 4]
+    return _logits(np.log(below_1_khz.max(axis=1) / np.median(power, axis=1)) - 6)
+
+
+def test_a_candidate_that_knows_all_attacks_makes_no_error(
+    manifest: Manifest, labelled: LabelledSet
+) -> None:
+    found = measure_accuracy(
+        {"good": tonal}, manifest=manifest, labelled=labelled, reference="good"
+    )["good"]
+    assert {name: rate.eer for name, rate in found.pools.items()} == dict.fromkeys(
+        ("known", "unknown", "pooled", "tts", "conversion"), 0.0
+    )
+    assert found.attacks == {"A01": 0.0, "A08": 0.0}
+    assert found.reference is None
+    assert found.flips == 0
+
+
+def test_a_candidate_that_knows_the_low_tone_fails_on_the_unknown_attack_only(
+    manifest: Manifest, labelled: LabelledSet
+) -> None:
+    found = measure_accuracy(
+        {"half": low_tone}, manifest=manifest, labelled=labelled, reference="half"
+    )["half"]
+    assert found.pools["known"].eer == 0.0
+    assert found.pools["unknown"].eer > 0.2
+    assert found.attacks["A08"] == found.pools["unknown"].eer
+    unknown = found.pools["unknown"]
+    assert unknown.low <= unknown.eer <= unknown.high
+    assert (unknown.bona_fide, unknown.spoof) == (12, 12)
+
+
+def test_flips_count_verdicts_that_differ_from_the_reference(
+    manifest: Manifest, labelled: LabelledSet
+) -> None:
+    def opposite(windows: Floats) -> Floats:
+        return -tonal(windows)
+
+    found = measure_accuracy(
+        {"original": tonal, "int8": opposite, "fp32": tonal},
+        manifest=manifest,
+        labelled=labelled,
+        reference="original",
+    )
+    assert (found["int8"].flips, found["int8"].decisions) == (36, 36)
+    assert found["fp32"].flips == 0
+    assert found["int8"].reference == "original"
+    assert found["int8"].pools["pooled"].eer == 1.0
+
+
+def test_the_same_scores_get_the_same_interval_again(
+    manifest: Manifest, labelled: LabelledSet
+) -> None:
+    one, two = (
+        measure_accuracy({"a": low_tone}, manifest=manifest, labelled=labelled, reference="a")
+        for _ in range(2)
+    )
+    assert one == two
+
+
+def test_every_trial_of_every_candidate_is_told_to_the_progress(
+    manifest: Manifest, labelled: LabelledSet
+) -> None:
+    told: list[None] = []
+    measure_accuracy(
+        {"a": tonal, "b": tonal},
+        manifest=manifest,
+        labelled=labelled,
+        reference="a",
+        on_trial=lambda: told.append(None),
+    )
+    assert len(told) == 72
