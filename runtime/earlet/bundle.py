@@ -74,7 +74,13 @@ class Bundle:
             data = _read(self.path)
             return data, sha256(data)
         graph = self.manifest.graphs[precision]
-        return self.read(graph.file), graph.sha256
+        data = self.read(graph.file)
+        if len(data) != graph.size_bytes:
+            raise BundleError(
+                f"{self.path / graph.file} has {len(data)} bytes, its manifest says "
+                f"{graph.size_bytes}. Copy or export the bundle again."
+            )
+        return data, graph.sha256
 
     def session(self, precision: str | None = None, *, threads: int = 1) -> Session:
         """A graph ready to run, checked against the manifest. Raises BundleError, UsageError."""

@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         build(arguments)(args=list(arguments), prog_name="earlet")
     except SystemExit as leave:
         if isinstance(leave.__context__, BrokenPipeError):
-            return _broken_pipe()
+            return _give_up_stdout(BROKEN_PIPE)
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except EarletError as error:
         return _complain(str(error), error.exit_code)
@@ -76,9 +76,10 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted.", INTERRUPTED)
     except BrokenPipeError:
-        return _broken_pipe()
+        return _give_up_stdout(BROKEN_PIPE)
     except OSError as error:
-        return _complain(_explain(error), UsageError.exit_code)
+        _complain(_explain(error), UsageError.exit_code)
+        return _give_up_stdout(UsageError.exit_code)
     return 0
 
 
@@ -101,16 +102,26 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from earlet import __version__
 
         typer.echo(f"earlet {__version__}")
         raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and leave.",
+            is_eager=True,
+            callback=_print_version,
+        ),
+    ] = False,
+) -> None:
+    """Options of `earlet` itself; `--version` has acted by the time this is called."""
 
 
 def _place(name: str) -> tuple[int, str]:
@@ -118,25 +129,27 @@ def _place(name: str) -> tuple[int, str]:
 
 
 def _add(app: typer.Typer, entry: EntryPoint) -> None:
-    """Import one verb and add it; where its extra is missing, add a stand-in that says so."""
+    """Import one verb and add it; where that fails, add a stand-in that says why when called."""
     try:
         verb: Any = entry.load()
-    except ModuleNotFoundError as error:
-        missing = _missing_extra(error)
-        if missing is None:
-            raise
-        needs = f"(needs: pip install 'earlet[{missing.extra}]')"
-        app.command(entry.name, help=needs, context_settings=_LOOSE)(_refusal(missing))
+    except (ImportError, AttributeError) as error:
+        missing = _missing_extra(error) if isinstance(error, ModuleNotFoundError) else None
+        why = f"cannot be loaded: {error}"
+        if missing is not None:
+            why = f"needs: pip install 'earlet[{missing.extra}]'"
+        app.command(entry.name, help=f"({why})", context_settings=_LOOSE)(
+            _refusal(missing or error)
+        )
         return
     if isinstance(verb, typer.Typer):
-        app.add_typer(verb, name=entry.name, rich_help_panel=None)
+        app.add_typer(verb, name=entry.name)
     else:
         app.command(entry.name)(verb)
 
 
-def _refusal(missing: MissingExtra) -> Callable[[], None]:
+def _refusal(error: Exception) -> Callable[[], None]:
     def refuse() -> None:
-        raise missing
+        raise error
 
     return refuse
 
@@ -164,12 +177,15 @@ def _explain(error: OSError) -> str:
     return f"{error.strerror or error}{where}."
 
 
-def _broken_pipe() -> int:
-    """Whoever read our output has had enough: no fault, no message.
+def _give_up_stdout(code: int) -> int:
+    """Send what is still to be written nowhere: its reader has left, or its disk is full.
 
-    Python flushes stdout once more on leaving, and would complain then; nowhere takes it.
+    Python flushes stdout once more on leaving, and would complain then and change the exit code.
     """
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-    return BROKEN_PIPE
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    return code

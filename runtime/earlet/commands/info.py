@@ -33,7 +33,9 @@ def info(
         bool, typer.Option("--json", help="The manifest as JSON on stdout, nothing else.")
     ] = False,
 ) -> None:
-    """Say what a bundle takes, what it answers and what was proven about it.
+    """Say what a bundle takes and answers.
+
+    Its window, labels, threshold, what was proven at export, and where it comes from.
 
     \b
     Example:

@@ -52,9 +52,10 @@ def verify(
         bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")
     ] = False,
 ) -> None:
-    """Check every hash, and replay the golden signals against the PyTorch original's answers.
+    """Prove that a bundle is what was exported.
 
-    Needs no torch, so run it on the board itself. Exit code 0: all as exported; 1: a graph answers
+    Checks every hash, and replays the golden signals against the PyTorch original's answers. Needs
+    no torch, so run it on the board itself. Exit code 0: all as exported; 1: a graph answers
     otherwise on this machine; 4: a file is missing or changed.
 
     \b

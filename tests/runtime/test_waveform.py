@@ -1,0 +1,128 @@
+"""What counts as a recording, and what is said of what does not."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from earlet.errors import AudioError
+from earlet.manifest import WindowPolicy
+from earlet.waveform import Channel, as_waveform, check_length, level_dbfs
+
+RNG = np.random.default_rng(5)
+SOUND = RNG.uniform(-0.9, 0.9, 1000)
+
+
+@given(arrays(np.int16, st.integers(1, 200)))
+def test_16_and_32_bit_integers_are_scaled_to_the_same_waveform(
+    samples: np.ndarray[tuple[int], np.dtype[np.int16]],
+) -> None:
+    wave = as_waveform(samples)
+    assert wave.dtype == np.float32
+    assert np.abs(wave).max() <= 1
+    np.testing.assert_array_equal(wave * 32768, samples)
+    np.testing.assert_array_equal(as_waveform(samples.astype(np.int32) << 16), wave)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "int16", "int32"])
+def test_all_four_types_carry_the_same_sound(kind: str) -> None:
+    scale = {"int16": 2**15, "int32": 2**31}.get(kind, 1)
+    wave = as_waveform((SOUND * scale).astype(kind))
+    np.testing.assert_allclose(wave, SOUND, atol=1 / 2**15)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int64", "bool", "complex64", "float16"])
+def test_other_types_are_refused(kind: str) -> None:
+    with pytest.raises(AudioError, match=f"samples of type {kind} are not understood"):
+        as_waveform(np.zeros(10, dtype=kind))
+
+
+@pytest.mark.parametrize("turn", [False, True])
+@pytest.mark.parametrize(("channel", "expected"), [(0, 0.25), (1, -0.75), ("mean", -0.25)])
+def test_a_channel_is_picked_whichever_way_the_array_lies(
+    channel: Channel, expected: float, turn: bool
+) -> None:
+    stereo = np.full((2, 50), [[0.25], [-0.75]], dtype=np.float32)
+    wave = as_waveform(stereo.T if turn else stereo, channel=channel)
+    np.testing.assert_array_equal(wave, np.full(50, expected, dtype=np.float32))
+
+
+@pytest.mark.parametrize("shape", [(2, 400), (400, 2), (6, 400)])
+def test_more_channels_than_one_need_a_choice(shape: tuple[int, int]) -> None:
+    with pytest.raises(AudioError, match=rf"has {min(shape)} channels.*--channel mean"):
+        as_waveform(np.zeros(shape, dtype=np.float32))
+
+
+def test_a_single_channel_in_two_dimensions_is_mono() -> None:
+    for shape in ((1, 400), (400, 1), (1, 1)):
+        assert as_waveform(np.zeros(shape, dtype=np.float32)).shape == (max(shape),)
+    assert as_waveform(SOUND, channel="mean").shape == SOUND.shape
+
+
+@pytest.mark.parametrize("channel", [2, -1])
+def test_a_channel_that_is_not_there_is_refused(channel: int) -> None:
+    with pytest.raises(AudioError, match=f"no channel {channel}: the recording has 2"):
+        as_waveform(np.zeros((2, 50), dtype=np.float32), channel=channel)
+
+
+def test_a_channel_of_another_kind_is_refused() -> None:
+    with pytest.raises(AudioError, match="a number or 'mean', found 'left'"):
+        as_waveform(SOUND, channel="left")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (100, 200), (3, 4, 5)])
+def test_an_array_that_hides_its_channels_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(AudioError, match=r"found an array of shape|does not tell its channels"):
+        as_waveform(np.zeros(shape, dtype=np.float32))
+
+
+def test_an_empty_recording_is_refused() -> None:
+    for shape in ((0,), (0, 2), (2, 0)):
+        with pytest.raises(AudioError, match="the recording is empty"):
+            as_waveform(np.zeros(shape, dtype=np.float32))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused_with_its_place(bad: float) -> None:
+    sound = SOUND.copy()
+    sound[[7, 9]] = bad
+    with pytest.raises(AudioError, match=r"2 of 1000 samples are not finite.*first is sample 7"):
+        as_waveform(sound)
+
+
+def test_floats_in_the_scale_of_integers_are_refused_with_the_remedy() -> None:
+    with pytest.raises(AudioError, match=r"whole numbers.*divide them by 32768"):
+        as_waveform(np.rint(SOUND * 32768))
+    with pytest.raises(AudioError, match=r"reach 3\d\d\d\..*expected floats in \[-1, 1\]"):
+        as_waveform(SOUND * 4096)
+
+
+def test_quiet_integers_in_floats_do_not_pass_as_loud_noise() -> None:
+    with pytest.raises(AudioError, match="every sample is -1, 0 or 1"):
+        as_waveform(RNG.integers(-1, 2, 1000).astype(np.float32))
+
+
+def test_clicks_silence_and_a_little_overshoot_are_sound() -> None:
+    click = np.zeros(1000, dtype=np.float32)
+    click[500] = 1
+    assert as_waveform(click).max() == 1
+    assert not as_waveform(np.zeros(10, dtype=np.float32)).any()
+    assert as_waveform(np.array([1.2, -1.4])).min() == np.float32(-1.4)
+
+
+def test_too_short_is_refused_in_seconds_of_the_recordings_own_rate() -> None:
+    policy = WindowPolicy(window_samples=16_000, hop_samples=16_000, min_samples=8_000)
+    wave = np.zeros(4410, dtype=np.float32)
+    with pytest.raises(AudioError, match=r"is 0\.1 s long.* needs at least 0\.5 s"):
+        check_length(wave, policy, sample_rate_hz=44_100, to_hz=16_000)
+    check_length(np.zeros(22_050, np.float32), policy, sample_rate_hz=44_100, to_hz=16_000)
+
+
+def test_level_is_zero_db_for_a_full_scale_square_and_minus_infinity_for_silence() -> None:
+    square = np.tile(np.array([1, -1], dtype=np.float32), 100)
+    assert level_dbfs(square) == 0
+    assert level_dbfs(square / np.float32(10)) == pytest.approx(-20, abs=1e-5)
+    assert level_dbfs(np.zeros_like(square)) == -math.inf
