@@ -55,10 +55,13 @@ def build_corpus(order: Order, *, on_stage: OnStage | None = None) -> Inventory:
         return finished
     _check_modules()
     from earlet_train.corpus.engines import ENGINES
+    from earlet_train.corpus.engines.programs import LIBRARIES
 
     cache = order.cache or default_cache()
     wanted = {name: engine for name, engine in ENGINES.items() if size.wants(name)}
     names = {*size.packages, *(p for engine in wanted.values() for p in engine.packages)}
+    if any(engine.packages for engine in wanted.values()):
+        names |= {library for library in LIBRARIES if library not in _OF_ONE_ENGINE}
     store = fetch(
         names,
         cache=cache,
@@ -170,6 +173,8 @@ def _make_all(
     return [done[item.file] for item in plan]
 
 
+# Libraries that are large and named by the engines that need them.
+_OF_ONE_ENGINE = {"libespeak-ng1", "libestools2.5", "libflite1"}
 _SLOW = {"A04", "A15"}
 _workshop: Workshop | None = None
 

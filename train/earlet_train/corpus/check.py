@@ -65,7 +65,7 @@ def check_corpus(
     findings = [
         _files_are_sound(trials, rows, heard),
         _audio_is_unique(trials, heard),
-        _speakers_are_apart(trials),
+        *_voices_are_apart(trials, inventory),
         _attacks_are_in_place(trials, inventory),
         *_sentences_are_apart(rows),
         *_gate_findings(trials, heard),
@@ -176,18 +176,42 @@ def _audio_is_unique(trials: Mapping[str, Sequence[Trial]], heard: Mapping[Path,
     )
 
 
-def _speakers_are_apart(trials: Mapping[str, Sequence[Trial]]) -> Finding:
-    crossing = _crossing({s: {t.speaker for t in own} for s, own in trials.items()})
-    counts = ", ".join(
-        f"{split} {len({t.speaker for t in own if not t.is_spoof})} people and "
-        f"{len({t.speaker for t in own} - {t.speaker for t in own if not t.is_spoof})} others"
-        for split, own in trials.items()
-    )
-    return Finding(
-        check="speakers and synthetic voices are in one split each",
-        passed=not crossing,
-        found=_some(crossing, of=None) if crossing else counts,
-    )
+def _voices_are_apart(
+    trials: Mapping[str, Sequence[Trial]], inventory: Inventory | None
+) -> list[Finding]:
+    """People never cross. A synthetic voice may be in train and dev, but not there and in eval."""
+    systems = {} if inventory is None else inventory.systems
+    readers = {name for name, system in systems.items() if system.get("method") == "tts"}
+    people = {s: {t.speaker for t in own if t.system not in readers} for s, own in trials.items()}
+    voices = {s: {t.speaker for t in own if t.system in readers} for s, own in trials.items()}
+    crossing = _crossing(people)
+    findings = [
+        Finding(
+            check="people are in one split each",
+            passed=not crossing,
+            found=(
+                _some(crossing, of=None)
+                if crossing
+                else ", ".join(f"{split} {len(own)}" for split, own in people.items())
+            ),
+        )
+    ]
+    if readers:
+        heard_before = sorted(voices["eval"] & (voices["train"] | voices["dev"]))
+        counts = ", ".join(f"{split} {len(own)}" for split, own in voices.items())
+        shared = len(voices["train"] & voices["dev"])
+        findings.append(
+            Finding(
+                check="synthetic voices of eval are in no other split",
+                passed=not heard_before,
+                found=(
+                    _some(heard_before, of=None)
+                    if heard_before
+                    else f"{counts}; train and dev share {shared}"
+                ),
+            )
+        )
+    return findings
 
 
 def _attacks_are_in_place(

@@ -14,7 +14,7 @@ from earlet_train.corpus.channel import common_channel
 from earlet_train.corpus.engine import Engine, Request, Samples, Speech
 from earlet_train.corpus.imitation import imitate_source
 from earlet_train.corpus.plan import BONA_FIDE, Attempt, Item
-from earlet_train.corpus.speech_level import SAMPLE_RATE_HZ, prepare_speech
+from earlet_train.corpus.speech_level import SAMPLE_RATE_HZ, high_pass, prepare_speech
 from earlet_train.corpus.utterances import Utterance, load_utterance, sentence_hash
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,9 @@ def make_file(item: Item, workshop: Workshop, engines: Mapping[str, Engine]) -> 
             reason = "the system gave nothing usable"
             continue
         waveform, speaker = voiced
+        # G.722 leaves half a step of DC, and only imitations have just been through it again: both
+        # classes pass the high-pass once more.
+        waveform = high_pass(waveform)
         pcm = common_channel(waveform, lengths_s=workshop.lengths_s[item.split], rng=streams[2])
         if pcm is None:
             reason = "less than 1.5 s of speech was left"

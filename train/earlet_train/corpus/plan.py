@@ -114,7 +114,7 @@ def _own(
     utterance: Utterance, spare: dict[str, list[str]], rng: np.random.Generator
 ) -> tuple[Attempt, ...]:
     left = spare[utterance.speaker]
-    second = [left.pop(int(rng.integers(len(left))))] if left and rng.uniform() < 0.2 else []
+    second = [left.pop(int(rng.integers(len(left))))] if left else []
     return tuple(
         Attempt(utterance=name, text=None, language=utterance.language)
         for name in [utterance.name, *second]

@@ -11,6 +11,8 @@ from earlet_train.corpus.utterances import Utterance, spoken_form
 
 SHORTEST_CHARACTERS = 15
 LONGEST_CHARACTERS = 80
+PLENTY = 500
+TURNS = 4
 # How the sentences that nobody recorded are dealt out; recorded ones follow their speaker.
 DEALT: tuple[tuple[str, float], ...] = (("train", 0.5), ("dev", 0.7), ("eval", 1.0))
 
@@ -50,11 +52,19 @@ def deal_texts(sentences: Iterable[Sentence], utterances: Iterable[Utterance]) -
             if form and len(splits) == 1:
                 dealt[min(splits), sentence.language].setdefault(form, part)
     return Texts(
-        by_split={
-            key: tuple(_of_length([parts[form] for form in sorted(parts, key=_digest)]))
-            for key, parts in sorted(dealt.items())
-        }
+        by_split={key: tuple(_texts_of(parts)) for key, parts in sorted(dealt.items()) if parts}
     )
+
+
+def _texts_of(parts: dict[str, str]) -> list[str]:
+    """Parts by spoken form -> texts. A small supply is joined anew in other orders, up to four."""
+    texts: dict[str, None] = {}
+    for turn in range(TURNS):
+        order = sorted(parts, key=lambda form: _digest(f"{turn}:{form}"))
+        texts.update(dict.fromkeys(_of_length([parts[form] for form in order])))
+        if len(texts) >= PLENTY:
+            break
+    return list(texts)
 
 
 def _parts(text: str) -> list[str]:
