@@ -114,6 +114,9 @@ def bench(
         seed=seed,
         original=original,
     )
+    if plan.labelled is not None:
+        for bundle in opened:
+            plan.labelled.check_rate(bundle.manifest.sample_rate_hz)
     rows = []
     with on_stderr() as progress:
         for number, bundle in enumerate(opened):

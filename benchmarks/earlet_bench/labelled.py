@@ -9,6 +9,7 @@ import numpy as np
 
 from earlet.errors import CorpusError, UsageError
 from earlet.protocol import Trial, known_systems, missing_files, read_protocol
+from earlet.scoring import read_trial
 
 SPLIT = "eval"
 
@@ -39,6 +40,10 @@ class LabelledSet:
             "conversion": frozenset(a for a in attacks if self.methods.get(a) in ("copy", "vc")),
         }
         return {name: systems for name, systems in pools.items() if systems}
+
+    def check_rate(self, sample_rate_hz: int) -> None:
+        """Raises CorpusError where the first recording does not fit a detector of that rate."""
+        read_trial(self.trials[0], sample_rate_hz=sample_rate_hz)
 
 
 def read_labelled(corpus: Path, *, limit: int | None, seed: int) -> LabelledSet:

@@ -1,9 +1,12 @@
 """Shows how far a measurement is: a bar on a terminal's stderr, nothing anywhere else."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+_REDRAW_S = 0.2
 
 
 class Progress(Protocol):
@@ -30,7 +33,11 @@ class Silent:
 
 @contextmanager
 def on_stderr() -> Iterator[Progress]:
-    """A bar while the block runs, where stderr is a terminal and `rich` is installed."""
+    """A bar while the block runs, where stderr is a terminal and `rich` is installed.
+
+    It is drawn between two steps and never by a thread beside them: that thread's work would be
+    counted to what is being timed.
+    """
     if not sys.stderr.isatty():
         yield Silent()
         return
@@ -47,14 +54,22 @@ def on_stderr() -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=None)
+    console = Console(stderr=True)
+    with Bars(*columns, console=console, transient=True, auto_refresh=False) as bars:
+        task = bars.add_task("starting", total=None)
 
         class OnTerminal:
+            drawn_s = 0.0
+
             def stage(self, words: str, steps: int) -> None:
                 bars.reset(task, description=words, total=steps)
+                bars.refresh()
 
             def step(self) -> None:
                 bars.advance(task)
+                now_s = time.monotonic()
+                if now_s - self.drawn_s > _REDRAW_S:
+                    self.drawn_s = now_s
+                    bars.refresh()
 
         yield OnTerminal()

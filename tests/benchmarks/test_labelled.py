@@ -88,3 +88,10 @@ def test_a_missing_recording_is_named_before_anything_is_scored(
     gone.unlink()
     with pytest.raises(CorpusError, match=r"does not hold, the first is .*eval_S1_A01_0\.flac"):
         read_labelled(copy, limit=None, seed=0)
+
+
+def test_a_corpus_of_another_rate_is_refused_before_anything_is_measured(corpus: Path) -> None:
+    labelled = read_labelled(corpus, limit=None, seed=0)
+    labelled.check_rate(8_000)
+    with pytest.raises(CorpusError, match="expected 16000 Hz"):
+        labelled.check_rate(16_000)
