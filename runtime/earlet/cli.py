@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from earlet.errors import EarletError, MissingExtra, UsageError
 
@@ -86,6 +87,7 @@ def run(arguments: Sequence[str]) -> int:
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The application, with the one verb that the arguments name, or else with all of them."""
     app = typer.Typer(
+        cls=_InOrder,
         help=_HELP,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -96,7 +98,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_options)
     verbs = {entry.name: entry for entry in entry_points(group=GROUP)}
     named = next((a for a in arguments if not a.startswith("-")), None)
-    chosen = [named] if named in verbs else sorted(verbs, key=_place)
+    chosen = [named] if named in verbs else list(verbs)
     for name in chosen:
         _add(app, verbs[name])
     return app
@@ -122,6 +124,13 @@ def _options(
     ] = False,
 ) -> None:
     """Options of `earlet` itself; `--version` has acted by the time this is called."""
+
+
+class _InOrder(TyperGroup):
+    """Lists the verbs in our order; Typer lists every group after every command."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(self.commands, key=_place)
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -63,7 +63,7 @@ def detect(
             f"{', '.join(labels)}."
         )
     wanted = _channel(channel)
-    width = min(40, max(len(name) for name in files))
+    width = max(len(name) for name in files)
     failed, found = 0, False
     for name in files:
         try:
