@@ -61,6 +61,13 @@ class Calibration:
     scale: float = 1.0
     offset: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise ValueError(
+                f"calibration scale must be positive, found {self.scale}: any other would turn the "
+                "positive label into the negative one"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
@@ -134,6 +141,8 @@ class Manifest:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels must be two or more different names, found {self.labels}")
         if self.positive not in self.labels:
             raise ValueError(f"positive label {self.positive!r} is not among {self.labels}")
         if self.default_precision not in self.graphs:

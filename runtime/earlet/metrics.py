@@ -23,8 +23,9 @@ def equal_error_rate(scores: Floats, is_positive: NDArray[np.bool_]) -> EqualErr
     """Scores [N], labels [N] -> the rate at which misses equal false alarms.
 
     Higher score = more likely positive. The challenge's definition (ASVspoof 2019 evaluation
-    plan): over all thresholds, k* = argmin |miss - false alarm|, EER = their mean there. Raises
-    ValueError where a class is absent or a score is not finite.
+    plan): over all thresholds, k* = argmin |miss - false alarm|, EER = their mean there; of equally
+    near ones the lowest threshold. Raises ValueError where a class is absent or a score is not
+    finite.
     """
     scores = np.asarray(scores, dtype=np.float64)
     is_positive = np.asarray(is_positive, dtype=bool)
@@ -40,13 +41,15 @@ def equal_error_rate(scores: Floats, is_positive: NDArray[np.bool_]) -> EqualErr
     at_positive = np.bincount(inverse[is_positive], minlength=len(values))
     at_negative = np.bincount(inverse[~is_positive], minlength=len(values))
     # Threshold at values[k]: positives strictly below are missed, negatives at or above are false.
-    miss = np.concatenate([[0], np.cumsum(at_positive)]) / positives
-    false_alarm = 1.0 - np.concatenate([[0], np.cumsum(at_negative)]) / negatives
-    k = int(np.argmin(np.abs(miss - false_alarm)))
+    missed = np.concatenate([[0], np.cumsum(at_positive)])
+    false = negatives - np.concatenate([[0], np.cumsum(at_negative)])
+    # Compared in whole numbers: in fractions, rounding would decide between equal distances.
+    k = int(np.argmin(np.abs(missed * negatives - false * positives)))
     below = values[k - 1] if k > 0 else values[0] - 1.0
     above = values[k] if k < len(values) else values[-1] + 1.0
     return EqualErrorRate(
-        eer=float((miss[k] + false_alarm[k]) / 2), threshold=float((below + above) / 2)
+        eer=float(missed[k] / positives + false[k] / negatives) / 2,
+        threshold=float((below + above) / 2),
     )
 
 
