@@ -61,7 +61,7 @@ def _latency(axes: "Axes", rows: Sequence[Row], heights: Sequence[float]) -> Non
     On a busy machine one p99 can be many times everything else; it then leaves the picture with an
     arrow and its number, so that the bars stay legible.
     """
-    edge = 1.5 * max(row.latency.p90_ms for row in rows)
+    edge = 2.0 * max(row.latency.p50_ms for row in rows)
     for at, row in zip(heights, rows, strict=True):
         timed = row.latency
         axes.barh(
@@ -73,8 +73,9 @@ def _latency(axes: "Axes", rows: Sequence[Row], heights: Sequence[float]) -> Non
             hatch=None if row.parity.passed else "xx",
         )
         end, outside = min(timed.p99_ms, edge), timed.p99_ms > edge
-        axes.plot([timed.p50_ms, timed.p90_ms], [at, at], color="#222222", linewidth=3.2)
-        axes.plot([timed.p90_ms, end], [at, at], color="#222222", linewidth=1.0)
+        thick = min(timed.p90_ms, edge)
+        axes.plot([timed.p50_ms, thick], [at, at], color="#222222", linewidth=3.2)
+        axes.plot([thick, end], [at, at], color="#222222", linewidth=1.0)
         axes.plot([end], [at], marker=">" if outside else "|", markersize=6, color="#222222")
         axes.annotate(
             f"{plain(timed.p50_ms, digits=3)} ms  "
@@ -87,7 +88,7 @@ def _latency(axes: "Axes", rows: Sequence[Row], heights: Sequence[float]) -> Non
             fontsize=8,
         )
     # Room on the right for the words beside the longest bar.
-    axes.set_xlim(0, 1.8 * min(edge, max(row.latency.p99_ms for row in rows)))
+    axes.set_xlim(0, 1.95 * min(edge, max(row.latency.p99_ms for row in rows)))
     axes.set_xlabel("ms for one window: bar to p50, thick to p90, thin to p99")
     axes.set_title("Latency", loc="left", fontsize=10)
     _tidy(axes)
@@ -122,7 +123,8 @@ def _error_rates(axes: "Axes", rows: Sequence[Row], heights: Sequence[float]) ->
             label=f"{pool} attacks",
         )
     axes.axvline(50, color="#bbbbbb", linewidth=1, linestyle=":")
-    axes.set_xlim(0, highest + 4)
+    # A little left of zero, so that a faultless detector's marks are whole.
+    axes.set_xlim(-1.5, highest + 4)
     axes.set_xlabel("EER in % with 95 % interval (dotted: chance)")
     axes.set_title("Error", loc="left", fontsize=10)
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=8, frameon=False)

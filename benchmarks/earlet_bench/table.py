@@ -234,7 +234,7 @@ def _legend(rows: Sequence[Row]) -> list[str]:
             "attacks that training saw"
         )
         lines.append(
-            f"flips: verdicts that differ from {_reference(rows)}; "
+            "flips: verdicts that differ from those of the bundle's first line; "
             "max |Δlogit|: golden replay against the PyTorch original, on this machine"
         )
     else:
@@ -242,11 +242,6 @@ def _legend(rows: Sequence[Row]) -> list[str]:
             "max |Δlogit| and flips: golden replay against the PyTorch original, on this machine"
         )
     return lines
-
-
-def _reference(rows: Sequence[Row]) -> str:
-    names = sorted({r.accuracy.reference for r in rows if r.accuracy and r.accuracy.reference})
-    return " / ".join("torch's" if name == "original" else f"{name}'s" for name in names)
 
 
 def _wrapped(notes: Sequence[str], *, indent: str) -> list[Line]:
