@@ -20,7 +20,7 @@ from earlet_export.golden import golden_answers
 from earlet_export.join import join
 from earlet_export.material import Material, at_three_levels
 from earlet_export.pack import pack
-from earlet_export.prove import Rung, broken_promises, compare, error_rate
+from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
 from earlet_export.quantize import nodes_of_modules, observe
 from earlet_export.report import Report
 from earlet_export.run import Runner
@@ -127,6 +127,7 @@ class _Prover:
         self, *, asked: Questions, original: Answers, scale: Scale, promises: Promises
     ) -> None:
         self.asked, self.original, self.scale, self.promises = asked, original, scale, promises
+        check_finite("the PyTorch original", original, asked)
         self.original_eer = error_rate(original, asked=asked, scale=scale)
 
     def kept(self, precision: str, graph: onnx.ModelProto) -> Rung:

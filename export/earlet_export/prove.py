@@ -91,8 +91,7 @@ def compare(
     precision: str, answers: Answers, original: Answers, *, asked: Questions, scale: Scale
 ) -> Rung:
     """Answers of one graph and of the original -> Rung. Raises ParityError where not finite."""
-    _check_finite("the PyTorch original", original, asked)
-    _check_finite(f"the {precision} graph", answers, asked)
+    check_finite(f"the {precision} graph", answers, asked)
     theirs, ours = scale.trial_scores(original.trials), scale.trial_scores(answers.trials)
     flipped = _flips(theirs, ours, scale.threshold)
     margins = np.abs(theirs - scale.threshold)[flipped]
@@ -150,6 +149,17 @@ def broken_promises(rung: Rung, *, original_eer: float, promises: Promises) -> t
     return tuple(broken)
 
 
+def check_finite(who: str, answers: Answers, asked: Questions) -> None:
+    """Raise ParityError naming the first question to which `who` answered NaN or infinity."""
+    for name, logits in zip(asked.golden, answers.golden, strict=True):
+        _refuse_nan(logits, f"{who} on the golden signal {name!r}")
+    for heard, windows in zip(asked.trials, answers.trials, strict=True):
+        _refuse_nan(windows, f"{who} on {heard.trial.file}")
+    for level, windows in answers.levels.items():
+        _refuse_nan(windows, f"{who} on real sound at {level:g} dBFS")
+    _refuse_nan(answers.batched, f"{who} on a batch of three")
+
+
 def error_rate(answers: Answers, *, asked: Questions, scale: Scale) -> EqualErrorRate:
     """EER on the dev recordings, with its interval over voices and machines."""
     return equal_error_rate_with_interval(
@@ -175,16 +185,6 @@ def difference(exact: NDArray[np.float32], moved: NDArray[np.float32]) -> Differ
 def _flips(theirs: Floats, ours: Floats, threshold: float) -> NDArray[np.bool_]:
     flipped: NDArray[np.bool_] = (theirs >= threshold) != (ours >= threshold)
     return flipped
-
-
-def _check_finite(who: str, answers: Answers, asked: Questions) -> None:
-    for name, logits in zip(asked.golden, answers.golden, strict=True):
-        _refuse_nan(logits, f"{who} on the golden signal {name!r}")
-    for heard, windows in zip(asked.trials, answers.trials, strict=True):
-        _refuse_nan(windows, f"{who} on {heard.trial.file}")
-    for level, windows in answers.levels.items():
-        _refuse_nan(windows, f"{who} on real sound at {level:g} dBFS")
-    _refuse_nan(answers.batched, f"{who} on a batch of three")
 
 
 def _refuse_nan(logits: NDArray[np.float32], where: str) -> None:

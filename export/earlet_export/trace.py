@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from earlet.errors import ParityError, UsageError
 from earlet_export.quiet import quiet
 from earlet_export.rules import check_rules
+from earlet_export.run import Runner
 from earlet_export.tidy import tidy
 
 OPSET = 18
@@ -105,7 +106,28 @@ def _export(
     assert program is not None
     graph = tidy(program.model_proto, prefix=prefix, source=source, target=target)
     check_rules(graph, part=prefix)
+    _check_open_batch(graph, example, part=prefix)
     return graph
+
+
+def _check_open_batch(graph: onnx.ModelProto, example: Tensor, *, part: str) -> None:
+    """Run it on one and on three: the exporter lets a batch that the code fixes pass unseen."""
+    run = Runner.of(graph)
+    for batch in (1, 3):
+        try:
+            answered = len(run(torch.cat([example, example])[:batch].numpy()))
+        # onnxruntime's own exceptions share no base below Exception.
+        except Exception as error:
+            raise ParityError(_fixed_batch(part, batch)) from error
+        if answered != batch:
+            raise ParityError(_fixed_batch(part, batch))
+
+
+def _fixed_batch(part: str, batch: int) -> str:
+    return (
+        f"the {part} of this network was exported with a batch of two and does not take a batch of "
+        f"{batch}: somewhere its code fixes the batch. Take sizes from the tensor's shape."
+    )
 
 
 def _first_line(error: Exception) -> str:

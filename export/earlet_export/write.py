@@ -102,6 +102,7 @@ def _refused(out: Path, size_bytes: int, error: OSError) -> UsageError:
         reason = f"there is no room for it ({size_bytes / 1e6:.1f} MB are needed)"
         remedy = "Free some space, or choose another disk with --out."
     else:
-        reason = error.strerror or str(error)
+        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+        reason = f"{out.parent} is no folder" if is_file else error.strerror or str(error)
         remedy = "Choose a folder that can be written with --out."
     return UsageError(f"the bundle {out} was not written: {reason}. Nothing was left. {remedy}")

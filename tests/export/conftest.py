@@ -1,19 +1,24 @@
 """A small corpus of sounds and a small network really trained on it, shared by the export tests."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from numpy.typing import NDArray
 
 from earlet.manifest import Calibration
 from earlet_export.material import Material, gather
+from earlet_export.trace import Traced, trace
 from earlet_train.calibration import operating_point
 from earlet_train.checkpoint import Checkpoint, Origin, load_checkpoint, save_checkpoint
 from earlet_train.network import Network, build_network
 from earlet_train.recipe import parse_recipe
+
+Array = NDArray[np.float32]
 
 RATE_HZ = 16_000
 WINDOW_SAMPLES = 8_000
@@ -47,6 +52,31 @@ epochs = 1
 
 [export]
 calibration_clips = 8
+"""
+
+RESIDUAL_RECIPE = """
+name = "small-spec-resnet"
+version = "1"
+description = "The published network, smaller: residual sums, leaky ReLUs, a batch norm left over."
+
+[data]
+window_samples = 8000
+hop_samples = 4000
+min_samples = 4000
+
+[frontend]
+kind = "spectrogram"
+n_fft = 256
+hop_samples = 128
+
+[model]
+kind = "spec-resnet"
+channels = 16
+blocks = 3
+hidden = 32
+
+[training]
+epochs = 1
 """
 
 
@@ -126,25 +156,74 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, material: Material) -> 
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def checkpoint(run_folder: Path) -> Checkpoint:
     return load_checkpoint(run_folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def network(checkpoint: Checkpoint) -> Network:
     return checkpoint.network()
 
 
-def with_promises(checkpoint: Checkpoint, **promises: float) -> Checkpoint:
-    """The same checkpoint, promising something else."""
-    changed = dataclasses.replace(checkpoint.recipe.promises, **promises)
-    return dataclasses.replace(
-        checkpoint, recipe=dataclasses.replace(checkpoint.recipe, promises=changed)
-    )
+@pytest.fixture(scope="session")
+def traced(network: Network) -> Traced:
+    return trace(network, window_samples=WINDOW_SAMPLES)
 
 
-def _train(network: Network, windows: np.ndarray, labels: np.ndarray) -> None:
+@pytest.fixture(scope="session")
+def residual_traced(residual: Network) -> Traced:
+    return trace(residual, window_samples=WINDOW_SAMPLES)
+
+
+@pytest.fixture(scope="session")
+def waveforms() -> Array:
+    """Eight windows [8, T] of tones and noise at various levels."""
+    rng = np.random.default_rng(8)
+    made = [(_tone if i % 2 else _noise)(WINDOW_SAMPLES, rng) for i in range(8)]
+    return np.stack([wave * 0.5**i for i, wave in enumerate(made)]).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def residual(waveforms: Array) -> Network:
+    """A small Spec-ResNet with random weights and batch statistics of real features."""
+    torch.manual_seed(1)
+    network = build_network(parse_recipe(RESIDUAL_RECIPE, source="tests")).train()
+    with torch.no_grad():
+        for _ in range(20):
+            network(torch.from_numpy(waveforms))
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def crushed(checkpoint: Checkpoint) -> Checkpoint:
+    """The same function, written so that int8 cannot hold it everywhere.
+
+    One channel between body.9 and tall.0 is 4096 times larger, and what reads it divides again:
+    exact in float, but eight bits of that tensor are all spent on the one channel.
+    """
+    weights = {name: value.clone() for name, value in checkpoint.weights.items()}
+    for name in ("model.body.10.weight", "model.body.10.bias"):
+        weights[name][5] *= 4096
+    weights["model.tall.0.weight"][:, 5] /= 4096
+    return dataclasses.replace(checkpoint, weights=weights)
+
+
+@pytest.fixture(scope="session")
+def promising(checkpoint: Checkpoint) -> Callable[..., Checkpoint]:
+    """The same checkpoint, promising something else: `promising(int8_max_flip_rate=0.0)`."""
+
+    def changed(**promises: float) -> Checkpoint:
+        recipe = checkpoint.recipe
+        promised = dataclasses.replace(recipe.promises, **promises)
+        return dataclasses.replace(
+            checkpoint, recipe=dataclasses.replace(recipe, promises=promised)
+        )
+
+    return changed
+
+
+def _train(network: Network, windows: Array, labels: NDArray[np.int64]) -> None:
     """Thirty steps on everything: enough for tones and noise."""
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
@@ -157,12 +236,12 @@ def _train(network: Network, windows: np.ndarray, labels: np.ndarray) -> None:
     network.eval()
 
 
-def _tone(samples: int, rng: np.random.Generator) -> np.ndarray:
+def _tone(samples: int, rng: np.random.Generator) -> Array:
     t = np.arange(samples) / RATE_HZ
     hz = rng.uniform(150, 2_000) * (1 + 0.02 * np.sin(2 * np.pi * 5 * t))
     wave = np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ) + 0.01 * rng.standard_normal(samples)
     return (0.2 * wave).astype(np.float32)
 
 
-def _noise(samples: int, rng: np.random.Generator) -> np.ndarray:
+def _noise(samples: int, rng: np.random.Generator) -> Array:
     return (0.1 * rng.standard_normal(samples)).astype(np.float32)
