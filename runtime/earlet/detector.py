@@ -48,11 +48,10 @@ class Detector:
         begins = starts(len(sound), policy)
         if policy.pooling == "first":
             begins = begins[:1]
-        windows = [fit(sound[begin:], policy) for begin in begins]
-        loud = [window for window in windows if self._has_signal(window)]
-        score = pool(self.scores(np.stack(loud)), policy) if loud else None
-        covered = begins[-1] + policy.window_samples
-        return self._verdict(score, 0, min(covered, len(sound)))
+        judged = [self._score_at(sound, begin) for begin in begins]
+        loud = [score for score in judged if score is not None]
+        score = pool(np.array(loud), policy) if loud else None
+        return self._verdict(score, 0, min(begins[-1] + policy.window_samples, len(sound)))
 
     def windows(
         self, waveform: NDArray[Any], sample_rate_hz: int, *, channel: Channel = None
@@ -60,13 +59,12 @@ class Detector:
         """Samples [T] or [T, channels] at any rate -> one verdict per window, in order."""
         sound = self._prepare(waveform, sample_rate_hz, channel=channel)
         policy = self.manifest.window
-        verdicts = []
-        for begin in starts(len(sound), policy):
-            window = fit(sound[begin:], policy)
-            score = float(self.scores(window[None])[0]) if self._has_signal(window) else None
-            end = min(begin + policy.window_samples, len(sound))
-            verdicts.append(self._verdict(score, begin, end))
-        return verdicts
+        return [
+            self._verdict(
+                self._score_at(sound, begin), begin, min(begin + policy.window_samples, len(sound))
+            )
+            for begin in starts(len(sound), policy)
+        ]
 
     def batch(
         self, recordings: Iterable[tuple[NDArray[Any], int]], *, channel: Channel = None
@@ -97,8 +95,12 @@ class Detector:
         check_length(mono, self.manifest.window, sample_rate_hz=sample_rate_hz, to_hz=self._rate_hz)
         return resample(mono, sample_rate_hz, self._rate_hz)
 
-    def _has_signal(self, window: Waveform) -> bool:
-        return level_dbfs(window) >= self.manifest.silence_dbfs
+    def _score_at(self, sound: Waveform, begin: int) -> float | None:
+        """The score of the window that begins there; None where it holds nothing but silence."""
+        window = fit(sound[begin:], self.manifest.window)
+        if level_dbfs(window) < self.manifest.silence_dbfs:
+            return None
+        return float(self.scores(window[None])[0])
 
     def _verdict(self, score: float | None, begin: int, end: int) -> Verdict:
         manifest = self.manifest
