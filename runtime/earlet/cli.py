@@ -23,7 +23,10 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as the shell reports it of any other program
 
 # The order of `earlet --help`: the way of one model, from use to making.
-_ORDER = ("detect", "info", "verify", "bench", "corpus", "train", "baseline", "export")
+_ORDER = (
+    *("detect", "info", "verify", "models", "doctor", "bench"),
+    *("corpus", "train", "baseline", "export"),
+)
 
 _EXTRAS = {
     "train": (
