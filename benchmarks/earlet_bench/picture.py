@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Colours that people with any colour vision tell apart (Okabe and Ito).
 _COLOURS = {"original": "#999999", "fp32": "#0072B2", "int8": "#D55E00"}
+_ABOVE, _BELOW = 0.95, 0.75
 _KNOWN, _UNKNOWN = "#009E73", "#CC79A7"
 
 
@@ -24,15 +25,16 @@ def draw(rows: Sequence[Row], file: Path) -> None:
         raise MissingExtra(module="matplotlib", extra="bench") from None
 
     accurate = any(row.accuracy for row in rows)
-    height = 1.9 + 0.46 * len(rows)
-    figure = Figure(figsize=(10.5 if accurate else 7.0, height), layout="constrained", dpi=150)
+    heights = _heights(rows)
+    # The axes reach from _ABOVE the first bar to _BELOW the last; the rest is titles and numbers.
+    inches = 1.2 + 0.42 * (heights[-1] + _ABOVE + _BELOW)
+    figure = Figure(figsize=(10.5 if accurate else 7.0, inches), layout="constrained", dpi=150)
     axes = figure.subplots(
         1, 2 if accurate else 1, sharey=True, squeeze=False, width_ratios=[5, 4][: 1 + accurate]
     )[0]
-    heights = _heights(rows)
     _latency(axes[0], rows, heights)
     axes[0].set_yticks(heights, [_label(row) for row in rows])
-    axes[0].set_ylim(max(heights) + 0.75, min(heights) - 0.95)
+    axes[0].set_ylim(heights[-1] + _BELOW, heights[0] - _ABOVE)
     if accurate:
         _error_rates(axes[1], rows, heights)
     for at, row in zip(heights, rows, strict=True):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from earlet.bundle import find
 from earlet.manifest import Manifest
@@ -107,3 +108,24 @@ def test_every_trial_of_every_candidate_is_told_to_the_progress(
         on_trial=lambda: told.append(None),
     )
     assert len(told) == 72
+
+
+def test_the_interval_resamples_speakers_and_not_single_trials(
+    manifest: Manifest, labelled: LabelledSet
+) -> None:
+    """A candidate that is wrong on one speaker of four, each time: that luck is the interval."""
+    takes = [soundfile.read(t.path)[0] for t in labelled.trials if t.speaker == "S1"]
+    length = manifest.window.window_samples
+    # Each take is a little longer than a window, so it has two: from its start and to its end.
+    wrong = [first for take in takes for first in (take[0], take[len(take) - length])]
+
+    def fooled_by_one_voice(windows: Floats) -> Floats:
+        is_marked = np.array([any(abs(w[0] - first) < 1e-6 for first in wrong) for w in windows])
+        return np.where(is_marked[:, None], -tonal(windows), tonal(windows))
+
+    found = measure_accuracy(
+        {"a": fooled_by_one_voice}, manifest=manifest, labelled=labelled, reference="a"
+    )["a"].pools["known"]
+    assert found.eer == 0.25
+    assert found.low == 0.0, "without that speaker it makes no error, and that may be drawn"
+    assert found.high >= 0.5
