@@ -25,7 +25,7 @@ from earlet_export.quantize import nodes_of_modules, observe
 from earlet_export.report import Report
 from earlet_export.run import Runner
 from earlet_export.sensitivity import Int8, settle
-from earlet_export.speed import faster_precision, measure
+from earlet_export.speed import faster_precision, measure, one_thread
 from earlet_export.trace import Traced, trace
 from earlet_export.write import refuse_existing, write_bundle
 from earlet_train.checkpoint import Checkpoint
@@ -65,6 +65,17 @@ def export_bundle(
     promise of the recipe is broken, UsageError where `out` cannot be written.
     """
     refuse_existing(out, replace=replace)
+    with one_thread():
+        manifest, files, report = _build(checkpoint, material, data, precision, on_step)
+    on_step(f"writing and verifying {out}")
+    write_bundle(out, files, replace=replace, check=_check)
+    return Exported(path=out, manifest=manifest, report=report)
+
+
+def _build(
+    checkpoint: Checkpoint, material: Material, data: str, precision: Precision, on_step: Step
+) -> tuple[Manifest, dict[str, bytes], Report]:
+    """Everything but the writing."""
     recipe, origin = checkpoint.recipe, checkpoint.origin
     network = checkpoint.network()
     on_step("tracing the network into two graphs")
@@ -115,9 +126,7 @@ def export_bundle(
         machine=platform.machine(),
     )
     manifest, files = pack(checkpoint, report, graphs=graphs, record=answers.record)
-    on_step(f"writing and verifying {out}")
-    write_bundle(out, files, replace=replace, check=_check)
-    return Exported(path=out, manifest=manifest, report=report)
+    return manifest, files, report
 
 
 class _Prover:

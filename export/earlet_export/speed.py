@@ -1,6 +1,7 @@
 """Times the original and its graphs side by side, so that the default precision is measured."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -29,18 +30,14 @@ def measure(
 ) -> tuple[Speed, ...]:
     """Network, its graphs by precision, window [1, T] -> one row each, the network first."""
     waveform = torch.from_numpy(window)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
 
-        def original() -> None:
-            with torch.inference_mode():
-                network(waveform)
+    def original() -> None:
+        with torch.inference_mode():
+            network(waveform)
 
-        calls = {name: (lambda run=run: run(window)) for name, run in graphs.items()}
+    calls = {name: (lambda run=run: run(window)) for name, run in graphs.items()}
+    with one_thread():
         timings = interleave({"torch": original, **calls}, rounds=rounds)
-    finally:
-        torch.set_num_threads(threads)
     return tuple(
         Speed(
             candidate=name,
@@ -50,6 +47,21 @@ def measure(
         )
         for name, timing in timings.items()
     )
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Inside, torch computes on one thread: repeatable, and no slower on a busy machine.
+
+    (Two threads of torch that share two cores with anything else spin on each other: the same
+    export took three and a half times the processor time.)
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def faster_precision(speeds: tuple[Speed, ...]) -> str:

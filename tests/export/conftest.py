@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from earlet.manifest import Calibration
+from earlet_export.export import Exported, export_bundle
 from earlet_export.material import Material, gather
 from earlet_export.trace import Traced, trace
 from earlet_train.calibration import operating_point
@@ -193,6 +194,14 @@ def residual(waveforms: Array) -> Network:
         for _ in range(20):
             network(torch.from_numpy(waveforms))
     return network.eval()
+
+
+@pytest.fixture(scope="session")
+def exported(
+    checkpoint: Checkpoint, material: Material, tmp_path_factory: pytest.TempPathFactory
+) -> Exported:
+    out = tmp_path_factory.mktemp("bundles") / "tone"
+    return export_bundle(checkpoint, material, out=out, data="sounds", precision="int8")
 
 
 @pytest.fixture(scope="session")

@@ -19,14 +19,6 @@ from earlet_train.network import numpy_logits
 Array = NDArray[np.float32]
 
 
-@pytest.fixture(scope="module")
-def exported(
-    checkpoint: Checkpoint, material: Material, tmp_path_factory: pytest.TempPathFactory
-) -> Exported:
-    out = tmp_path_factory.mktemp("bundles") / "tone"
-    return export_bundle(checkpoint, material, out=out, data="sounds", precision="int8")
-
-
 def test_the_bundle_verifies_in_the_runtime(exported: Exported) -> None:
     bundle = Bundle.open(exported.path)
     assert set(bundle.check_files()) == {
