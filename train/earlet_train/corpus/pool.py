@@ -32,7 +32,8 @@ def worker_pool(
     try:
         yield pool
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Waiting keeps the pool alive until its own thread has dropped what is pending.
+        pool.shutdown(wait=True, cancel_futures=True)
         raise
     else:
         pool.shutdown(wait=True)
