@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from earlet_train.corpus.engine import Method, Request, Spoken
-from earlet_train.corpus.engines.conversion import draw_conversion
+from earlet_train.corpus.engines.conversion import draw_conversion, top_band_restored
 from earlet_train.corpus.engines.programs import read_wav, run_program, working_folder
 
 SAMPLE_RATE_HZ = 16_000
@@ -44,4 +44,8 @@ class PhaseVocoder:
             made = read_wav(after)
         if made is None:
             return None
-        return Spoken(waveform=made[0], sample_rate_hz=made[1], voice=request.source.speaker)
+        return Spoken(
+            waveform=top_band_restored(made[0], request.source.waveform, factor=goal.pitch),
+            sample_rate_hz=made[1],
+            voice=request.source.speaker,
+        )

@@ -6,7 +6,7 @@ import numpy as np
 
 from earlet.errors import MissingExtra
 from earlet_train.corpus.engine import Method, Request, Spoken
-from earlet_train.corpus.engines.conversion import draw_conversion
+from earlet_train.corpus.engines.conversion import draw_conversion, top_band_restored
 from earlet_train.corpus.pitch import CEILING_HZ, FLOOR_HZ
 
 SAMPLE_RATE_HZ = 16_000
@@ -51,7 +51,11 @@ class Psola:
         except parselmouth.PraatError:
             return None
         return Spoken(
-            waveform=np.asarray(made.values[0], np.float32),
+            waveform=top_band_restored(
+                np.asarray(made.values[0], np.float32),
+                request.source.waveform,
+                factor=goal.formants,
+            ),
             sample_rate_hz=round(made.sampling_frequency),
             voice=request.source.speaker,
         )

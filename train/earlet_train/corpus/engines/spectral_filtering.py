@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from earlet_train.corpus.engine import Method, Request, Spoken
-from earlet_train.corpus.engines.conversion import draw_conversion
+from earlet_train.corpus.engines.conversion import draw_conversion, top_band_restored
 from earlet_train.corpus.engines.linear_prediction import (
     N_FFT,
     SAMPLE_RATE_HZ,
@@ -55,7 +55,9 @@ class SpectralFiltering:
         gain = np.exp(np.clip(wanted - envelope, -LARGEST_GAIN / 2, LARGEST_GAIN / 2))
         made = overlap_added(np.fft.irfft(spectra * gain, N_FFT), samples=len(x))
         return Spoken(
-            waveform=np.asarray(made, np.float32),
+            waveform=top_band_restored(
+                np.asarray(made, np.float32), request.source.waveform, factor=goal.pitch
+            ),
             sample_rate_hz=SAMPLE_RATE_HZ,
             voice=request.source.speaker,
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from earlet_train.corpus.engine import Method, Request, Spoken
-from earlet_train.corpus.engines.conversion import draw_conversion
+from earlet_train.corpus.engines.conversion import draw_conversion, top_band_restored
 from earlet_train.corpus.engines.linear_prediction import (
     SAMPLE_RATE_HZ,
     filtered,
@@ -14,7 +14,7 @@ from earlet_train.corpus.engines.linear_prediction import (
     predictors,
     warped_predictors,
 )
-from earlet_train.corpus.engines.time_scale import played_faster
+from earlet_train.corpus.engines.time_scale import played_faster, stretched
 
 ORDER = 24
 
@@ -53,10 +53,10 @@ class WaveformFiltering:
         made = filtered(frames, zeros=before, poles=after)
         # The filter moves power about: every frame keeps what it had.
         loudness = np.sqrt(np.sum(frames**2, axis=1) / np.maximum(np.sum(made**2, axis=1), 1e-9))
+        modified = np.asarray(overlap_added(made * loudness[:, None], samples=len(x)), np.float32)
+        slower = np.asarray(stretched(request.source.waveform.astype(np.float64), 1 / pitch))
         return Spoken(
-            waveform=np.asarray(
-                overlap_added(made * loudness[:, None], samples=len(x)), np.float32
-            ),
+            waveform=top_band_restored(modified, slower.astype(np.float32), factor=pitch),
             sample_rate_hz=SAMPLE_RATE_HZ,
             voice=request.source.speaker,
         )
