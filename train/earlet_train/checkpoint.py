@@ -112,7 +112,8 @@ def save_checkpoint(
         ORIGIN_KEY: json.dumps(dataclasses.asdict(origin), sort_keys=True),
     }
     held = {name: value.detach().cpu().contiguous() for name, value in sorted(weights.items())}
-    write_beside(path, lambda file: safetensors.torch.save_file(held, file, metadata=metadata))
+    content = safetensors.torch.save(held, metadata=metadata)
+    write_beside(path, lambda file: file.write_bytes(content))
 
 
 def _metadata(content: bytes) -> dict[str, str]:

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+
+from earlet_train.frontends import FRONTENDS
+from earlet_train.frontends.bands import Bands, BandsSettings
+from earlet_train.frontends.frontend import Frontend
+from earlet_train.frontends.spectrogram import Spectrogram, SpectrogramSettings
+
+RATE_HZ = 16_000
+
+
+@pytest.fixture(params=sorted(FRONTENDS))
+def frontend(request: pytest.FixtureRequest) -> Frontend:
+    kind = FRONTENDS[request.param]
+    return kind(kind.Settings(), sample_rate_hz=RATE_HZ).eval()
+
+
+def speechlike(batch: int = 3, samples: int = 16_000) -> torch.Tensor:
+    rng = np.random.default_rng(5)
+    return torch.from_numpy(rng.standard_normal((batch, samples)).astype(np.float32) * 0.05)
+
+
+def test_features_have_four_axes_for_one_clip_and_for_three(frontend: Frontend) -> None:
+    one, three = frontend(speechlike()[:1]), frontend(speechlike())
+    assert one.ndim == 4
+    assert len(one) == 1
+    assert three.shape[1:] == one.shape[1:]
+    torch.testing.assert_close(three[:1], one, rtol=1e-4, atol=1e-4)
+
+
+def test_the_same_sound_gives_the_same_features(frontend: Frontend) -> None:
+    assert torch.equal(frontend(speechlike()), frontend(speechlike()))
+
+
+def test_silence_full_scale_and_one_bit_give_finite_features(frontend: Frontend) -> None:
+    square = torch.sign(torch.sin(torch.arange(16_000) * 0.4))
+    extremes = torch.stack([torch.zeros(16_000), square, square / 32768])
+    assert torch.isfinite(frontend(extremes)).all()
+
+
+def test_a_neighbour_in_the_batch_changes_nothing(frontend: Frontend) -> None:
+    quiet, loud = speechlike(1) / 100, torch.ones(1, 16_000)
+    beside = frontend(torch.cat([quiet, loud]))[:1]
+    torch.testing.assert_close(beside, frontend(quiet), rtol=1e-4, atol=1e-4)
+
+
+def test_a_louder_sound_never_gives_lower_bands() -> None:
+    bands = Bands(BandsSettings(), sample_rate_hz=RATE_HZ)
+    assert (bands(speechlike()) >= bands(speechlike() / 2)).all()
+
+
+def test_a_tone_lights_its_own_band() -> None:
+    bands = Bands(BandsSettings(), sample_rate_hz=RATE_HZ)
+    tone = 0.5 * torch.sin(2 * torch.pi * 3000 / RATE_HZ * torch.arange(16_000))
+    # 128 bands of 62.5 Hz each, the first beginning above the bin at 0 Hz.
+    assert (bands(tone[None]).argmax(dim=2) == 3000 * 128 // 8000 - 1).all()
+
+
+def test_a_full_scale_sine_on_a_bin_is_0_db_before_scaling() -> None:
+    settings = BandsSettings(bands=256, centre_ln=0.0, spread_ln=1.0)
+    tone = torch.sin(2 * torch.pi * 64 / 512 * torch.arange(16_000, dtype=torch.float64))
+    peak = Bands(settings, sample_rate_hz=RATE_HZ)(tone.float()[None]).amax(dim=2)
+    torch.testing.assert_close(peak, torch.zeros_like(peak), rtol=0, atol=1e-4)
+
+
+def test_bands_that_do_not_divide_the_spectrum_are_refused() -> None:
+    with pytest.raises(ValueError, match="must divide"):
+        BandsSettings(bands=100)
+
+
+def test_four_seconds_give_the_published_picture() -> None:
+    spectrogram = Spectrogram(SpectrogramSettings(), sample_rate_hz=RATE_HZ)
+    assert spectrogram(speechlike(2, 64_000)).shape == (2, 1, 1025, 126)
+
+
+def test_the_spectrogram_does_not_depend_on_the_level() -> None:
+    spectrogram = Spectrogram(SpectrogramSettings(), sample_rate_hz=RATE_HZ)
+    torch.testing.assert_close(
+        spectrogram(speechlike()), spectrogram(speechlike() / 8), rtol=1e-4, atol=1e-2
+    )
+
+
+def test_the_spectrogram_spans_at_most_its_range_in_each_clip() -> None:
+    spectrogram = Spectrogram(SpectrogramSettings(range_db=80.0), sample_rate_hz=RATE_HZ)
+    burst = torch.zeros(2, 16_000)
+    burst[:, 8000:8100] = speechlike(1, 100)
+    decibels = spectrogram(burst)
+    span = decibels.amax(dim=(1, 2, 3)) - decibels.amin(dim=(1, 2, 3))
+    torch.testing.assert_close(span, torch.full((2,), 80.0), rtol=0, atol=1e-3)
+
+
+def test_the_spectrogram_is_ten_log10_of_the_power_of_the_normalised_clip() -> None:
+    waveform = speechlike(1)
+    spectrum = torch.stft(
+        (waveform / waveform.abs().max()).double(),
+        2048,
+        512,
+        window=torch.hann_window(2048, dtype=torch.float64),
+        center=True,
+        pad_mode="reflect",
+        return_complex=True,
+    )
+    expected = 10 * torch.log10(spectrum.abs().square().clamp(min=1e-10))
+    decibels = Spectrogram(SpectrogramSettings(), sample_rate_hz=RATE_HZ)(waveform)[:, 0]
+    loud = expected > expected.max() - 60
+    torch.testing.assert_close(decibels[loud], expected[loud].float(), rtol=0, atol=5e-3)

@@ -1,0 +1,116 @@
+"""The verbs `earlet train` and `earlet baseline`; whatever is heavy is imported when they run."""
+
+import dataclasses
+import math
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Corpus = Annotated[
+    Path, typer.Option(help="Folder of the corpus: the one that holds *_cm_protocols.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
+]
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A TOML file, or a shipped recipe: demo, narrow-cnn, spec-resnet.")
+    ],
+    corpus: Corpus,
+    out: Annotated[Path, typer.Option(help="Run folder: made if absent, never overwritten.")],
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the recipe's number of epochs.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Processor threads. Default: all there are.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's seed.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out where it stopped.")
+    ] = False,
+    limit_minutes: Annotated[
+        float | None,
+        typer.Option(help="Begin no epoch that would end later than this; --resume goes on."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a detector from a recipe and a corpus.
+
+    Writes a run folder: the best epoch by dev EER (best.safetensors), the latest, run.json with
+    the history, learning_curve.png. A run that was stopped or killed goes on with --resume and
+    ends in the same weights.
+
+    \b
+    Example:
+      earlet corpus build --size demo --out corpora/demo
+      earlet train demo --corpus corpora/demo --out runs/demo
+      earlet export runs/demo --out bundles/demo
+    """  # noqa: D301  (typer reads the character \b: keep these lines as they are)
+    from earlet_train.recipe import load_recipe
+
+    chosen = load_recipe(recipe)
+    # After the recipe, so that a bare install is told of torch's extra and not of another's.
+    from earlet.manifest import canonical_json
+    from earlet_train.progress import RunDisplay
+    from earlet_train.run import Options, train_run
+
+    if seed is not None:
+        chosen = dataclasses.replace(chosen, seed=seed)
+    options = Options(
+        epochs=epochs,
+        device=device,
+        threads=threads or len(os.sched_getaffinity(0)),
+        resume=resume,
+        limit_minutes=math.inf if limit_minutes is None else limit_minutes,
+    )
+    with RunDisplay(name=chosen.name, epochs=epochs or chosen.training.epochs) as display:
+        run = train_run(chosen, corpus=corpus, out=out, options=options, watcher=display)
+    if as_json:
+        typer.echo(canonical_json(dataclasses.asdict(run)), nl=False)
+        return
+    best = run.best
+    if best is None:
+        typer.echo(f"{run.recipe}: no epoch was trained ({run.stopped}).")
+        return
+    seconds = sum(row.seconds for row in run.history)
+    typer.echo(
+        f"{run.recipe}: stopped after {len(run.history)} epochs and {seconds / 60:.1f} minutes "
+        f"({run.stopped}).\n"
+        f"Kept epoch {best.epoch}: dev EER {100 * best.dev_eer:.2f} % on {run.dev_trials} "
+        f"recordings.\n"
+        f"Next: earlet export {out} --out BUNDLE"
+    )
+
+
+def baseline(
+    corpus: Corpus,
+    mixtures: Annotated[
+        int, typer.Option(min=1, help="Gaussians per class; the challenge's baseline has 512.")
+    ] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of the frames drawn and the mixtures.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Score a corpus with the classical baseline, LFCC and Gaussian mixtures, for comparison.
+
+    Fits one mixture to the genuine and one to the spoofed speech of the train split, scores dev
+    and eval by their log-likelihood ratio, and prints equal error rates with 95 % intervals.
+
+    \b
+    Example:
+      earlet baseline --corpus corpora/demo --mixtures 64
+    """  # noqa: D301
+    from earlet.manifest import canonical_json
+    from earlet_train.baseline import run_baseline, table
+    from earlet_train.progress import counting
+
+    with counting("LFCC-GMM") as on_progress:
+        result = run_baseline(corpus, mixtures=mixtures, seed=seed, on_progress=on_progress)
+    if as_json:
+        typer.echo(canonical_json(dataclasses.asdict(result)), nl=False)
+    else:
+        typer.echo(table(result))
