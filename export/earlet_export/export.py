@@ -103,7 +103,7 @@ def _build(
         graphs["int8"] = join(traced.frontend, int8.model)
         rungs["int8"] = prover.kept("int8", graphs["int8"])
 
-    on_step("timing torch, fp32 and int8 side by side")
+    on_step("timing the original and its graphs side by side")
     runs = {name: Runner.of(graph) for name, graph in graphs.items()}
     speeds = measure(network, runs, material.trials[0].windows[:1])
     answers = golden_answers(network, traced, waves)
