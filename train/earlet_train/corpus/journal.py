@@ -1,5 +1,6 @@
 """Remembers which files are made while a corpus is built, so that a build can be taken up again."""
 
+import fcntl
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,6 +22,13 @@ class Journal:
         self._out = out
         self._file = out / FILE
         self._stream = self._file.open("a", encoding="utf-8")
+        try:
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._stream.close()
+            raise CorpusError(
+                f"another build is at work in {out}: wait for it, or choose another folder."
+            ) from error
 
     @classmethod
     def open(cls, out: Path, *, fingerprint: str) -> Self:
