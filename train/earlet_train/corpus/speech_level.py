@@ -42,7 +42,9 @@ def resample(waveform: Samples, from_hz: int, to_hz: int) -> Samples:
     if from_hz == to_hz:
         return waveform.astype(np.float32, copy=False)
     common = gcd(from_hz, to_hz)
-    return np.asarray(resample_poly(waveform, to_hz // common, from_hz // common), np.float32)
+    # "line": a recording with an offset would else step to 0 at its ends, like a loud click.
+    made = resample_poly(waveform, to_hz // common, from_hz // common, padtype="line")
+    return np.asarray(made, np.float32)
 
 
 def high_pass(waveform: Samples) -> Samples:
