@@ -8,6 +8,7 @@ from earlet_train.corpus.channel import (
     add_noise,
     common_channel,
     cut_to_speech,
+    either_polarity,
     equalize,
     filter_to,
     shorten_pauses,
@@ -135,6 +136,15 @@ def test_the_equalizer_stays_within_four_decibels() -> None:
         gain_db = 20 * np.log10(np.abs(np.fft.rfft(made))[25:1_950])
         assert np.abs(gain_db).max() < 4.3
         assert np.ptp(gain_db) > 0.5
+
+
+def test_half_of_all_files_are_upside_down() -> None:
+    x = words(0.2, pause_s=0.0)
+    flipped = [
+        bool(np.array_equal(either_polarity(x, rng=np.random.default_rng(seed)), -x))
+        for seed in range(200)
+    ]
+    assert 75 < sum(flipped) < 125
 
 
 def test_noise_lies_25_to_45_decibels_below() -> None:

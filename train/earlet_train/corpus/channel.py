@@ -62,7 +62,7 @@ def common_channel(
     cut = cut_to_speech(shorten_pauses(waveform, rng=rng), lengths_s=lengths_s, rng=rng)
     if cut is None or len(cut) < shortest_s * SAMPLE_RATE_HZ:
         return None
-    heard = equalize(cut, rng=rng)
+    heard = equalize(either_polarity(cut, rng=rng), rng=rng)
     heard = reverberate(heard, rng=rng)
     heard = add_noise(heard, rng=rng)
     heard = send(heard, rng=rng)
@@ -101,6 +101,15 @@ def cut_to_speech(
         return None
     first, last = speech_span(is_speech)
     return waveform[first + inside[0] : last - inside[1]]
+
+
+def either_polarity(waveform: Samples, *, rng: np.random.Generator) -> Samples:
+    """Waveform [T] -> [T] or its negative: which way a microphone is wired is nobody's voice.
+
+    Vocoders put their pulses on one side of zero whatever the source did. Without this, crest
+    factor and sign of the highest peak alone reached 36 % EER in a trial (50 is chance).
+    """
+    return -waveform if rng.uniform() < 0.5 else waveform
 
 
 def equalize(waveform: Samples, *, rng: np.random.Generator) -> Samples:
