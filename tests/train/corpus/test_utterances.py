@@ -6,7 +6,7 @@ import soundfile
 
 from earlet.errors import CorpusError
 from earlet_train.corpus.engine import Codec
-from earlet_train.corpus.prepared import Prepared, load_prepared, prepare_recordings
+from earlet_train.corpus.prepared import Prepared, find_cuts, load_prepared, prepare_recordings
 from earlet_train.corpus.sources.recording import Recording
 from earlet_train.corpus.speech_level import speech_level_db
 from earlet_train.corpus.utterances import load_utterance, sentence_hash, to_utterances
@@ -127,3 +127,23 @@ def test_a_sentence_hash_sees_words_and_language_alone() -> None:
         "bonjour toi", language="fr"
     )
     assert sentence_hash("pause", language="fr") != sentence_hash("pause", language="it")
+
+
+def test_a_long_recording_is_cut_in_its_pauses_and_loses_nothing(tmp_path: Path) -> None:
+    sentence = speech_like(3.0, rate_hz=16_000)[4_000:]
+    soundfile.write(tmp_path / "long.wav", np.concatenate([sentence] * 4), 16_000)
+    told = [recording(tmp_path / "long.wav", text="Quatre fois une phrase.")]
+    (one,) = prepare_recordings(told, cache=tmp_path / "cache", jobs=1)
+    found = to_utterances([one])
+    assert len(found) == len(one.cuts_s) + 1 >= 3
+    assert sum(u.length_s for u in found) == pytest.approx(one.length_s)
+    for utterance in found:
+        assert 2.0 <= utterance.length_s <= 6.0
+        assert (utterance.text, utterance.part_of) == (None, "Quatre fois une phrase.")
+        sound = load_utterance(utterance).waveform
+        assert len(sound) / 16_000 == pytest.approx(utterance.length_s, abs=1e-3)
+        assert np.abs(sound[:400]).max() < 0.02  # each begins in a pause
+
+
+def test_speech_without_pauses_is_not_cut() -> None:
+    assert find_cuts(np.random.default_rng(0).standard_normal(160_000).astype(np.float32)) == ()

@@ -16,23 +16,30 @@ from earlet_train.corpus.engine import Samples
 from earlet_train.corpus.pool import worker_pool
 from earlet_train.corpus.sources.recording import Recording
 from earlet_train.corpus.speech_level import (
+    HOP_S,
     SAMPLE_RATE_HZ,
     SPEECH_LEVEL_DB,
     at_speech_level,
     prepare_speech,
+    speech_frames,
 )
 
 # Part of the cache's folder name: raise it whenever decoding or trimming changes.
-PREPARATION = "speech-1"
+PREPARATION = "speech-2"
 LOWEST_RATE_HZ = 16_000
 CHUNK = 48
+# Longer recordings are cut at pauses of 0.15 s into stretches of these lengths where they can be.
+LONG_S = 7.0
+STRETCH_S = (2.4, 6.0)
+PAUSE_FRAMES = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
     """A recording trimmed to its speech: where it is kept, how long it lasts, its content's md5.
 
-    `length_s` is 0 where it holds no usable speech, or was recorded below 16 kHz.
+    `length_s` is 0 where it holds no usable speech, or was recorded below 16 kHz. `cuts_s`: where a
+    long one can be cut, in the middle of pauses; empty for most.
     """
 
     recording: Recording
@@ -40,6 +47,7 @@ class Prepared:
     md5: str
     length_s: float
     source_rate_hz: int
+    cuts_s: tuple[float, ...] = ()
 
 
 def prepare_recordings(
@@ -111,7 +119,34 @@ def _prepare(recording: Recording, folder: Path) -> Prepared:
         soundfile.write(beside, speech * gain, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
         beside.replace(file)
     length_s = soundfile.info(file).frames / SAMPLE_RATE_HZ
-    return replace(blank, length_s=length_s, source_rate_hz=stored_rate_hz(recording.path))
+    return replace(
+        blank,
+        length_s=length_s,
+        source_rate_hz=stored_rate_hz(recording.path),
+        cuts_s=find_cuts(load_prepared(file)) if length_s > LONG_S else (),
+    )
+
+
+def find_cuts(waveform: Samples) -> tuple[float, ...]:
+    """Waveform [T], 16 kHz -> times in s, in pauses, that leave stretches of 2.4 to 6 s.
+
+    Each stretch is as long as its pauses allow; where there is no pause in time, it is longer.
+    """
+    is_speech = np.concatenate([[True], speech_frames(waveform), [True]])
+    edges = np.diff(is_speech.astype(np.int8))
+    starts, stops = np.flatnonzero(edges == -1), np.flatnonzero(edges == 1)
+    middles_s = (starts + stops)[stops - starts >= PAUSE_FRAMES] / 2 * HOP_S
+    end_s, (shortest_s, longest_s) = len(waveform) / SAMPLE_RATE_HZ, STRETCH_S
+    cuts: list[float] = []
+    last_s = 0.0
+    while end_s - last_s > longest_s:
+        possible = middles_s[(middles_s - last_s >= shortest_s) & (end_s - middles_s >= shortest_s)]
+        if possible.size == 0:
+            break
+        near = possible[possible - last_s <= longest_s]
+        last_s = float(near[-1] if near.size else possible[0])
+        cuts.append(last_s)
+    return tuple(cuts)
 
 
 def _each_once(prepared: Sequence[Prepared]) -> list[Prepared]:

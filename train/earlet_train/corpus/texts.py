@@ -41,7 +41,7 @@ def deal_texts(sentences: Iterable[Sentence], utterances: Iterable[Utterance]) -
     """
     recorded: dict[tuple[str, str], set[str]] = defaultdict(set)
     for utterance in utterances:
-        for part in _parts(utterance.text or ""):
+        for part in _parts(utterance.text or utterance.part_of or ""):
             recorded[utterance.language, spoken_form(part)].add(utterance.split)
     dealt: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for sentence in sentences:

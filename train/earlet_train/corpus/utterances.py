@@ -1,22 +1,24 @@
-"""Recordings as utterances of at least two seconds: long ones as they are, short ones joined.
+"""Recordings as utterances of two to some six seconds: short ones joined, long ones cut.
 
 Names of things, letters and syllables last half a second. Several of one speaker, in one language
 and from one kind of file, follow each other with their own recorded margins as pauses (50 ms of
 room on each side of each cut) until a length between 2.2 and 5 s is reached. Whatever is made from
 an utterance (a copy, a conversion) is made from the joined sound, so the joints are in both
-classes.
+classes. Recordings above 7 s are cut in their pauses; what each stretch says is then not known.
 """
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from earlet_train.corpus.engine import Codec, Speech
 from earlet_train.corpus.prepared import Prepared, load_prepared
+from earlet_train.corpus.speech_level import SAMPLE_RATE_HZ, SPEECH_LEVEL_DB, at_speech_level
 from earlet_train.corpus.voices import SPLIT_OF_SPEAKER
 
 # The channel cuts up to 0.14 s inside both ends and its margins; 1.5 s must be left.
@@ -28,7 +30,11 @@ CROSSFADE_SAMPLES = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """One or several prepared recordings of one speaker, in order."""
+    """One or several prepared recordings of one speaker, in order, or a stretch of one.
+
+    `stretch_s`: from and to where in the only piece, None for all of it. `part_of`: the text of the
+    whole recording that a stretch was cut from.
+    """
 
     name: str
     speaker: str
@@ -39,6 +45,8 @@ class Utterance:
     source_rate_hz: int
     pieces: tuple[Path, ...]
     length_s: float
+    stretch_s: tuple[float, float] | None = None
+    part_of: str | None = None
 
     @property
     def sentence(self) -> str:
@@ -64,7 +72,9 @@ def to_utterances(prepared: Iterable[Prepared]) -> list[Utterance]:
     alike: dict[tuple[str, str, Codec, int], list[Prepared]] = defaultdict(list)
     found = []
     for one in prepared:
-        if one.length_s >= SHORTEST_S:
+        if one.cuts_s:
+            found += _stretches(one)
+        elif one.length_s >= SHORTEST_S:
             found.append(_utterance([one]))
         else:
             r = one.recording
@@ -77,6 +87,9 @@ def to_utterances(prepared: Iterable[Prepared]) -> list[Utterance]:
 def load_utterance(utterance: Utterance) -> Speech:
     """The utterance's sound: float32 [T], 16 kHz, speech at -23 dBFS."""
     waveform = load_prepared(utterance.pieces[0])
+    if utterance.stretch_s is not None:
+        start, stop = (round(s * SAMPLE_RATE_HZ) for s in utterance.stretch_s)
+        waveform = at_speech_level(waveform[start:stop], level_db=SPEECH_LEVEL_DB)
     ramp = np.linspace(0, 1, CROSSFADE_SAMPLES, dtype=np.float32)
     for file in utterance.pieces[1:]:
         piece = load_prepared(file)
@@ -110,6 +123,22 @@ def _utterance(pieces: Sequence[Prepared]) -> Utterance:
         pieces=tuple(p.file for p in pieces),
         length_s=sum(p.length_s for p in pieces),
     )
+
+
+def _stretches(one: Prepared) -> list[Utterance]:
+    whole = _utterance([one])
+    edges = (0.0, *one.cuts_s, one.length_s)
+    return [
+        replace(
+            whole,
+            name=f"{whole.name}#{number}",
+            text=None,
+            part_of=whole.text,
+            stretch_s=(start, stop),
+            length_s=stop - start,
+        )
+        for number, (start, stop) in enumerate(pairwise(edges), start=1)
+    ]
 
 
 def _joined(group: Sequence[Prepared]) -> list[list[Prepared]]:
