@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from earlet.bundle import Bundle
 from earlet.detector import Detector
 from earlet.errors import AudioError, CorpusError
+from earlet.manifest import Pooling, WindowPolicy
 from earlet.protocol import read_protocol
 from earlet.scores import calibrate
 from earlet.scoring import score_trials, score_waveforms
+from earlet.windows import cut
 
 
 def test_they_are_the_scores_of_the_detector(shared_bundle: Path, corpus: Path) -> None:
@@ -97,3 +100,32 @@ def test_a_trial_that_cannot_be_scored_is_named(
             sample_rate_hz=16_000,
             positive_index=1,
         )
+
+
+def loudness(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits [B, 2] whose difference is the window's mean."""
+    means = windows.mean(axis=1)
+    return np.stack([np.zeros_like(means), means], axis=1)
+
+
+def recordings() -> list[NDArray[np.float32]]:
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(n).astype(np.float32) for n in (40, 100, 101, 950, 10, 333)]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "first"])
+def test_windows_become_one_score_by_the_policy_s_pooling(pooling: Pooling) -> None:
+    policy = WindowPolicy(window_samples=100, hop_samples=60, min_samples=10, pooling=pooling)
+    scores = score_waveforms(
+        recordings(), loudness, policy=policy, positive_index=1, batch_windows=3
+    )
+    means = [cut(w, policy).mean(axis=1) for w in recordings()]
+    expected = {
+        "mean": [float(m.mean()) for m in means],
+        "max": [float(m.max()) for m in means],
+        "first": [float(m[0]) for m in means],
+    }[pooling]
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    turned = score_waveforms(recordings(), loudness, policy=policy, positive_index=0)
+    if pooling != "max":
+        np.testing.assert_allclose(turned, -scores, atol=1e-6)

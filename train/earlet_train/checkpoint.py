@@ -28,7 +28,8 @@ from earlet_train.network import Network, build_network
 from earlet_train.recipe import Recipe, parse_recipe
 
 BEST, LAST = "best.safetensors", "last.safetensors"
-RECIPE_KEY, ORIGIN_KEY = "earlet.recipe", "earlet.origin"
+# One key only: safetensors writes several in any order, and the file would have two hashes.
+METADATA_KEY = "earlet.checkpoint"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,14 @@ class Origin:
     operating_point: OperatingPoint
     calibration: Calibration
     versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """The text that rides beside the weights: the recipe verbatim, and their origin."""
+
+    recipe: str
+    origin: Origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +95,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     content = file.read_bytes()
     try:
         metadata, weights = _metadata(content), safetensors.torch.load(content)
-        recipe_text = metadata[RECIPE_KEY]
-        origin = TypeAdapter(Origin).validate_json(metadata[ORIGIN_KEY], strict=True)
+        held = TypeAdapter(Held).validate_json(metadata[METADATA_KEY], strict=True)
     except (SafetensorError, ValueError, KeyError) as error:
         raise BundleError(
             f"{file} is not a checkpoint of this earlet, or is damaged "
@@ -97,8 +105,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(
         path=file,
         sha256=hashlib.sha256(content).hexdigest(),
-        recipe=parse_recipe(recipe_text, source=f"the recipe inside {file}"),
-        origin=origin,
+        recipe=parse_recipe(held.recipe, source=f"the recipe inside {file}"),
+        origin=held.origin,
         weights=weights,
     )
 
@@ -107,12 +115,9 @@ def save_checkpoint(
     path: Path, *, weights: dict[str, Tensor], recipe: Recipe, origin: Origin
 ) -> None:
     """Write one checkpoint, whole or not at all. The same content gives the same bytes."""
-    metadata = {
-        RECIPE_KEY: recipe.text,
-        ORIGIN_KEY: json.dumps(dataclasses.asdict(origin), sort_keys=True),
-    }
-    held = {name: value.detach().cpu().contiguous() for name, value in sorted(weights.items())}
-    content = safetensors.torch.save(held, metadata=metadata)
+    text = json.dumps(dataclasses.asdict(Held(recipe=recipe.text, origin=origin)), sort_keys=True)
+    plain = {name: value.detach().cpu().contiguous() for name, value in sorted(weights.items())}
+    content = safetensors.torch.save(plain, metadata={METADATA_KEY: text})
     write_beside(path, lambda file: file.write_bytes(content))
 
 

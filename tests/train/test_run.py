@@ -1,0 +1,185 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from earlet.errors import CorpusError, UsageError
+from earlet_train.checkpoint import load_checkpoint
+from earlet_train.recipe import Recipe, parse_recipe
+from earlet_train.record import Epoch, Run
+from earlet_train.run import Options, train_run
+
+FILES = ("best.safetensors", "last.safetensors")
+
+
+class Onlooker:
+    """Counts what it sees; pulls the plug at one batch if asked to."""
+
+    def __init__(self, *, kill_at: int = -1) -> None:
+        self.kill_at, self.read, self.steps, self.rows = kill_at, 0, 0, list[Epoch]()
+
+    def reading(self) -> None:
+        self.read += 1
+
+    def began(self, epoch: int, *, steps: int) -> None:
+        assert steps == 6
+
+    def stepped(self, loss: float) -> None:
+        self.steps += 1
+        if self.steps == self.kill_at:
+            raise KeyboardInterrupt
+
+    def ended(self, row: Epoch, *, is_best: bool) -> None:
+        self.rows.append(row)
+
+
+@pytest.fixture
+def recipe(recipe_text: str) -> Recipe:
+    return parse_recipe(recipe_text, source="tiny.toml")
+
+
+def go(
+    recipe: Recipe,
+    corpus: Path,
+    out: Path,
+    onlooker: Onlooker | None = None,
+    *,
+    resume: bool = False,
+    epochs: int | None = None,
+    limit_minutes: float = float("inf"),
+    device: str = "cpu",
+) -> Run:
+    options = Options(
+        device=device, threads=1, resume=resume, epochs=epochs, limit_minutes=limit_minutes
+    )
+    watcher = onlooker or Onlooker()
+    return train_run(recipe, corpus=corpus, out=out, options=options, watcher=watcher)
+
+
+def test_three_epochs_tell_voices_from_buzzes(recipe: Recipe, corpus: Path, tmp_path: Path) -> None:
+    onlooker = Onlooker()
+    run = go(recipe, corpus, tmp_path / "run", onlooker)
+    assert run.best is not None
+    assert run.best.dev_eer < 0.2
+    assert run.history[-1].train_loss < run.history[0].train_loss
+    assert (onlooker.read, onlooker.steps, len(onlooker.rows)) == (72, 18, 3)
+    written = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert written["stopped"] == "all 3 epochs done"
+    assert written["best"]["epoch"] == run.best.epoch
+    picture = (tmp_path / "run" / "learning_curve.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert not list((tmp_path / "run").glob("*.partial"))
+
+
+def test_the_checkpoint_of_a_run_judges_as_its_history_says(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    run = go(recipe, corpus, tmp_path / "run")
+    checkpoint = load_checkpoint(tmp_path / "run")
+    assert run.best is not None
+    assert checkpoint.origin.dev_eer == run.best.dev_eer
+    assert checkpoint.origin.epoch == run.best.epoch
+    assert checkpoint.origin.corpus_sha256 == run.corpus_sha256
+    assert checkpoint.recipe == recipe
+
+
+@pytest.mark.parametrize("kill_at", [2, 9, 18])
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes(
+    recipe: Recipe, corpus: Path, tmp_path: Path, kill_at: int
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    expected = go(recipe, corpus, whole)
+    with pytest.raises(KeyboardInterrupt):
+        go(recipe, corpus, broken, Onlooker(kill_at=kill_at))
+    onlooker = Onlooker()
+    resumed = go(recipe, corpus, broken, onlooker, resume=True)
+    # At most the epoch at hand was lost.
+    assert len(onlooker.rows) == 3 - (kill_at - 1) // 6
+    for name in FILES:
+        assert (broken / name).read_bytes() == (whole / name).read_bytes()
+    assert [row.dev_loss for row in resumed.history] == [row.dev_loss for row in expected.history]
+
+
+def test_a_finished_run_has_nothing_left_to_resume(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    finished, onlooker = go(recipe, corpus, tmp_path / "run"), Onlooker()
+    assert go(recipe, corpus, tmp_path / "run", onlooker, resume=True) == finished
+    assert onlooker.steps == 0
+
+
+def test_another_seed_gives_other_weights(recipe_text: str, corpus: Path, tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("two", 2)):
+        text = recipe_text.replace("seed = 3", f"seed = {seed}")
+        go(parse_recipe(text, source="tiny.toml"), corpus, tmp_path / name, epochs=1)
+    one, two = (load_checkpoint(tmp_path / name).weights for name in ("one", "two"))
+    assert not torch.equal(one["model.output.weight"], two["model.output.weight"])
+
+
+def test_patience_ends_a_run_that_no_longer_improves(
+    recipe_text: str, corpus: Path, tmp_path: Path
+) -> None:
+    patient = recipe_text.replace("epochs = 3", "epochs = 40\npatience = 2")
+    run = go(parse_recipe(patient, source="tiny.toml"), corpus, tmp_path / "run")
+    assert run.best is not None
+    assert len(run.history) == run.best.epoch + 2 < 40
+    assert run.stopped == "2 epochs without a better dev EER"
+
+
+def test_a_limit_of_time_begins_no_epoch_that_would_pass_it(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    run = go(recipe, corpus, tmp_path / "run", limit_minutes=1e-6)
+    assert run.history == ()
+    assert "limit" in run.stopped
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        'loss = "bce"',
+        "label_smoothing = 0.1\nclass_weights = [2.0, 1.0]",
+        'precision = "bfloat16"\nchannels_last = true',
+        'optimizer = "adam"\nreset_optimizer_each_epoch = true\nclip_gradient_norm = 1.0',
+    ],
+)
+def test_every_way_of_training_learns(
+    recipe_text: str, corpus: Path, tmp_path: Path, changes: str
+) -> None:
+    recipe = parse_recipe(recipe_text + changes, source="tiny.toml")
+    run = go(recipe, corpus, tmp_path / "run")
+    assert run.best is not None
+    assert run.best.dev_eer < 0.25
+
+
+def test_a_run_that_is_there_is_not_overwritten(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    go(recipe, corpus, tmp_path / "run", epochs=1)
+    with pytest.raises(UsageError, match="--resume"):
+        go(recipe, corpus, tmp_path / "run")
+
+
+def test_resuming_something_else_is_refused(
+    recipe: Recipe, recipe_text: str, corpus: Path, tmp_path: Path
+) -> None:
+    go(recipe, corpus, tmp_path / "run", epochs=1)
+    with pytest.raises(UsageError, match="epochs planned"):
+        go(recipe, corpus, tmp_path / "run", epochs=2, resume=True)
+    other = parse_recipe(recipe_text.replace("0.5", "0.6"), source="tiny.toml")
+    with pytest.raises(UsageError, match="its recipe is not"):
+        go(other, corpus, tmp_path / "run", epochs=1, resume=True)
+
+
+def test_a_device_that_is_not_there_is_refused(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="no device 'tpu'"):
+        go(recipe, corpus, tmp_path / "run", device="tpu")
+
+
+def test_no_folder_is_made_for_a_corpus_that_is_not_there(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="earlet corpus build"):
+        go(recipe, tmp_path / "nowhere", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
