@@ -29,14 +29,15 @@ def draw_curve(run: Run, path: Path) -> None:
     above.plot(epochs, [row.train_loss for row in run.history], color=TRAIN, label="train")
     above.plot(epochs, [row.dev_loss for row in run.history], color=DEV, label="dev")
     above.set_ylabel("loss (nats)")
-    above.legend(frameon=False, loc="upper right")
+    above.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
     errors = [100 * row.dev_eer for row in run.history]
     below.plot(epochs, errors, color=DEV)
     below.plot([best.epoch], [100 * best.dev_eer], "o", color=DEV, markersize=7)
     below.annotate(
         f"kept: epoch {best.epoch}, {100 * best.dev_eer:.1f} %",
         (best.epoch, 100 * best.dev_eer),
-        xytext=(0, 14),
+        # Below the lowest point of the line there is room, unless it lies on the floor.
+        xytext=(0, -18 if best.dev_eer > 0.06 else 12),
         textcoords="offset points",
         ha="right" if best.epoch > len(epochs) / 2 else "left",
         color=INK,
