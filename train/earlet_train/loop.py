@@ -71,7 +71,17 @@ class Trainer:
                     "[training] learning_rate, or set clip_gradient_norm."
                 )
             on_step(losses[-1])
+        self._refuse_broken_weights(epoch)
         return float(np.mean(losses))
+
+    def _refuse_broken_weights(self, epoch: int) -> None:
+        """NaN can sit in weights that no score depends on yet; better found now than at export."""
+        for name, weight in self.network.state_dict().items():
+            if not bool(torch.isfinite(weight).all()):
+                raise RecipeError(
+                    f"{name} is no longer finite after epoch {epoch + 1}. Set [training] precision "
+                    "to float32, or lower learning_rate."
+                )
 
     def judge(self, split: Split) -> NDArray[np.float64]:
         """Raw log-odds [R] of a split by the weights that would be kept, in float32."""

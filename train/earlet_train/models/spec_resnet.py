@@ -17,12 +17,17 @@ difference of their logits, so scores are the same.
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from earlet_train.models.model import Model
 from earlet_train.ranges import Count, Rate
 
 SLOPE = 0.01
+# In bfloat16 on a processor (torch 2.13) the weight gradient of a strided convolution is garbage,
+# NaN included, on maps so small that some taps see only padding (seen at 13 x 2 and below; none at
+# 39 x 6). Smaller maps than this are trained in float32; they are a hundredth of the work.
+SMALLEST_BFLOAT16_MAP = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +109,13 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, W, F, N] -> [B, W, F', N']."""
+        kind = x.device.type
+        if torch.is_autocast_enabled(kind) and min(x.shape[2:]) < SMALLEST_BFLOAT16_MAP:
+            with torch.autocast(kind, enabled=False):
+                return self._thinned(x.float())
+        return self._thinned(x)
+
+    def _thinned(self, x: Tensor) -> Tensor:
         main = self.main(self.before(x) if self.preact else x)
         thinned: Tensor = self.pool(main + self.skip(x))
         return thinned
