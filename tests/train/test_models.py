@@ -127,4 +127,4 @@ def test_spec_resnet_learns_in_bfloat16_as_it_does_in_float32() -> None:
         rounded = gradients[1][name]
         assert bool(torch.isfinite(rounded).all()), name
         # bfloat16 has 8 significant bits: far from exact, but no orders of magnitude off.
-        assert float((rounded - exact).norm()) <= 0.5 * float(exact.norm()) + 1e-4, name
+        assert float((rounded - exact).norm()) <= 0.5 * float(exact.norm()) + 1e-2, name
