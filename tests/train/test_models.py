@@ -121,7 +121,8 @@ def test_spec_resnet_learns_in_bfloat16_as_it_does_in_float32() -> None:
         model.zero_grad()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
             logits = model(features)
-        torch.nn.functional.cross_entropy(logits.float(), labels).backward()
+        loss = torch.nn.functional.cross_entropy(logits.float(), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
         gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
     for name, exact in gradients[0].items():
         rounded = gradients[1][name]
