@@ -187,7 +187,7 @@ def _plan(
     seed: int,
     original: Path | None,
 ) -> "Plan":
-    from earlet_bench.labelled import read_labelled
+    from earlet.labelled import read_labelled
     from earlet_bench.latency import Budget
     from earlet_bench.measure import Plan
 

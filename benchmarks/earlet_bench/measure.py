@@ -8,19 +8,19 @@ from typing import cast
 
 import numpy as np
 
+from earlet.accuracy import Accuracy, measure_accuracy
 from earlet.bundle import SHIPPED, Bundle, sha256
 from earlet.errors import UsageError
 from earlet.golden import signals
+from earlet.labelled import LabelledSet
 from earlet.replay import Replay, replay_session
 from earlet.session import Session
-from earlet_bench.accuracy import measure_accuracy
 from earlet_bench.cold_start import cold_start, cold_start_of_original
 from earlet_bench.device import Device
-from earlet_bench.labelled import LabelledSet
 from earlet_bench.latency import Budget, Floats, Scorer, summarize, time_side_by_side
 from earlet_bench.original import Original, load_original
 from earlet_bench.progress import Progress, Silent
-from earlet_bench.rows import Accuracy, ColdStart, Latency, Parity, Row
+from earlet_bench.rows import ColdStart, Latency, Parity, Row
 from earlet_bench.share import frontend_share
 
 ORIGINAL = "original"

@@ -4,9 +4,9 @@ A row cannot be built without its parity: a latency says nothing about a model t
 something else than the original did. Milliseconds, bytes, rates in 0..1.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from earlet.accuracy import Accuracy
 from earlet_bench.device import Device
 
 SCHEMA = 1
@@ -64,40 +64,6 @@ class ColdStart:
     first_ms: float
     total_ms: float
     peak_rss_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """An equal error rate with its 95 % interval, and how many trials it stands on."""
-
-    eer: float
-    low: float
-    high: float
-    bona_fide: int
-    spoof: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accuracy:
-    """Error rates on the eval split of a labelled corpus.
-
-    `pools`: `known` (attacks that training saw), `unknown`, `pooled`, and where the corpus says
-    which is which `tts` and `conversion`; a pool without trials is absent. `attacks`: EER of each
-    attack against all bona fide trials. `listed`: trials in the protocol; `trials` of them were
-    scored, drawn with `seed` where a limit was set. `flips`: verdicts that differ from those of
-    `reference`, which is None for the reference itself.
-    """
-
-    data: str
-    split: str
-    listed: int
-    trials: int
-    seed: int | None
-    pools: Mapping[str, Rate]
-    attacks: Mapping[str, float]
-    reference: str | None
-    flips: int
-    decisions: int
 
 
 @dataclass(frozen=True, kw_only=True)

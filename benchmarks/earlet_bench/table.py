@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from earlet_bench.rows import ColdStart, Rate, Row
+from earlet.accuracy import Rate
+from earlet_bench.rows import ColdStart, Row
 
 WIDTH = 100
 NOTHING = "-"

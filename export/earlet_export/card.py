@@ -1,7 +1,7 @@
 """The card of a detector: what it is for, what it is not for, and how well it does, in words."""
 
 from earlet.manifest import Manifest
-from earlet_export.report import Report, ladder_rows, table
+from earlet_export.report import Report, held_out_parts, ladder_rows, table
 from earlet_train.checkpoint import Checkpoint
 
 
@@ -38,12 +38,14 @@ def card(manifest: Manifest, report: Report, checkpoint: Checkpoint) -> str:
         f"`{origin.corpus_sha256}`.",
         "## How well it does",
         f"On the dev split of {report.data} ({report.recordings} recordings; the split that chose "
-        "the threshold, so these rates flatter it; for rates on unseen systems run "
-        "`earlet evaluate`). Intervals: 95 %, resampled over voices and systems.",
+        "the epoch and the threshold, so these rates flatter it). Intervals: 95 %, resampled over "
+        "voices and systems. For rates on your own recordings: `earlet bench FOLDER --data "
+        "CORPUS`.",
         table(ladder[0], ladder[1:]),
         f"At the threshold ({point.name}, {point.data}): {100 * point.miss_rate:.1f} % of "
         f"`{manifest.positive}` missed, {100 * point.false_alarm_rate:.1f} % of the others "
         "reported.",
+        *held_out_parts(report),
         "## How to use it",
         "```\nearlet detect recording.wav --model FOLDER\nearlet verify FOLDER\n```",
         f"```python\nimport earlet\n\ndetector = earlet.load('FOLDER')\n"

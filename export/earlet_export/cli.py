@@ -25,6 +25,13 @@ def export(
     proof_clips: Annotated[
         int, typer.Option(min=10, help="At most this many dev recordings prove the result.")
     ] = 400,
+    held_out_clips: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Report error rates on this many eval recordings, drawn by attack (0: none).",
+        ),
+    ] = 1000,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the bundle that is there already.")
     ] = False,
@@ -67,6 +74,7 @@ def export(
         sample_rate_hz=recipe.data.sample_rate_hz,
         calibration_clips=recipe.export.calibration_clips,
         proof_clips=proof_clips,
+        held_out_clips=held_out_clips,
         rng=np.random.default_rng(recipe.seed),
     )
     exported = export_bundle(

@@ -1,5 +1,6 @@
 """The whole way from a checkpoint to a bundle: trace, prove, quantize, prove, time, write."""
 
+import dataclasses
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal
 import numpy as np
 import onnx
 
+from earlet.accuracy import measure_accuracy
 from earlet.bundle import Bundle
 from earlet.errors import ParityError
 from earlet.golden import signals
@@ -19,7 +21,7 @@ from earlet_export.answers import Answers, Questions, Scale, ask, questions
 from earlet_export.golden import golden_answers
 from earlet_export.join import join
 from earlet_export.material import Material, at_three_levels
-from earlet_export.pack import pack
+from earlet_export.pack import bare_manifest, pack
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
 from earlet_export.quantize import nodes_of_modules, observe
 from earlet_export.report import Report
@@ -125,6 +127,15 @@ def _build(
         versions=_versions(),
         machine=platform.machine(),
     )
+    if material.held_out is not None:
+        on_step(f"scoring {len(material.held_out.trials)} recordings of the eval split")
+        held_out = measure_accuracy(
+            {"torch": numpy_logits(network), **runs},
+            manifest=bare_manifest(checkpoint, report),
+            labelled=material.held_out,
+            reference="torch",
+        )
+        report = dataclasses.replace(report, held_out=held_out)
     manifest, files = pack(checkpoint, report, graphs=graphs, record=answers.record)
     return manifest, files, report
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earlet.errors import AudioError, CorpusError
+from earlet.labelled import LabelledSet, read_labelled
 from earlet.manifest import WindowPolicy
 from earlet.protocol import Trial, read_protocol
 from earlet.scoring import read_trial
@@ -32,10 +33,14 @@ class ProofTrial:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Material:
-    """`calibration` [N, T]: one window of each train recording; `trials`: the proof."""
+    """`calibration` [N, T]: one window of each train recording; `trials`: the proof.
+
+    `held_out`: eval recordings to report on, never to choose by; None where the corpus has none.
+    """
 
     calibration: Array
     trials: tuple[ProofTrial, ...]
+    held_out: LabelledSet | None = None
 
 
 def gather(
@@ -45,9 +50,13 @@ def gather(
     sample_rate_hz: int,
     calibration_clips: int,
     proof_clips: int,
+    held_out_clips: int,
     rng: np.random.Generator,
 ) -> Material:
-    """Read as many recordings as asked for, or all there are. Raises CorpusError."""
+    """Read as many recordings as asked for, or all there are. Raises CorpusError.
+
+    `held_out_clips` 0: leave the eval split alone, as where the corpus has no protocol for it.
+    """
     train = choose(read_protocol(corpus, "train"), calibration_clips, rng)
     dev = choose(read_protocol(corpus, "dev"), proof_clips, rng)
     for key in ("bonafide", "spoof"):
@@ -70,6 +79,9 @@ def gather(
     return Material(
         calibration=np.stack([windows(trial)[0] for trial in train]),
         trials=tuple(ProofTrial(trial=trial, windows=windows(trial)) for trial in dev),
+        held_out=read_labelled(corpus, limit=held_out_clips, seed=0)
+        if held_out_clips and any(corpus.glob("*_cm_protocols/*.cm.eval.trl.txt"))
+        else None,
     )
 
 

@@ -35,7 +35,7 @@ def pack(
     The graphs depend on nothing that varies from one export to the next but the measured default
     precision; times and durations stand in the report alone.
     """
-    bare = _manifest(checkpoint, report)
+    bare = bare_manifest(checkpoint, report)
     onnx_files = {
         bare.graphs[precision].file: with_manifest(graph, bare, precision=precision)
         for precision, graph in graphs.items()
@@ -63,7 +63,7 @@ def pack(
     return manifest, {**listed, MANIFEST_FILE: manifest.to_json().encode()}
 
 
-def _manifest(checkpoint: Checkpoint, report: Report) -> Manifest:
+def bare_manifest(checkpoint: Checkpoint, report: Report) -> Manifest:
     """The manifest as it rides inside the graphs: without hashes and sizes."""
     recipe, origin = checkpoint.recipe, checkpoint.origin
     return Manifest(

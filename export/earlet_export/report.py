@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from earlet.accuracy import Accuracy, Rate
 from earlet.manifest import canonical_json
 from earlet.metrics import EqualErrorRate
 from earlet_export.prove import Difference, Rung
@@ -18,7 +19,8 @@ class Report:
     """All that was measured. `rungs` by precision; `features`: the frontend on golden signals.
 
     `recordings`: dev recordings asked about; `kept_float`: nodes of the int8 graph that stayed
-    float, `ranking` why (empty where int8 held without).
+    float, `ranking` why (empty where int8 held without). `held_out`: error rates of each rung on
+    the eval split, which nothing was chosen on; empty where the corpus has none.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Report:
     default_precision: str
     versions: Mapping[str, str]
     machine: str
+    held_out: Mapping[str, Accuracy] = field(default_factory=dict)
 
 
 def report_json(report: Report, sizes_bytes: Mapping[str, int]) -> str:
@@ -95,6 +98,7 @@ def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
         _kept_words(report),
         f"Features (waveform to spectrum, golden signals): max difference "
         f"{report.features.max_abs:.2g}, {_db(report.features)}.",
+        *held_out_parts(report),
         "## At other levels",
         table(
             ("precision", "peak dBFS", "max abs logit", "SQNR dB", "decision flips"),
@@ -159,6 +163,57 @@ def ladder_rows(report: Report) -> list[tuple[str, ...]]:
         for name, rung in report.rungs.items()
     ]
     return rows
+
+
+def held_out_parts(report: Report) -> list[str]:
+    """A section on the eval split: heading, words, table of pools, table of attacks."""
+    if not report.held_out:
+        return []
+    first = next(iter(report.held_out.values()))
+    drawn = "" if first.trials == first.listed else f" drawn from {first.listed}"
+    names = list(report.held_out)
+    pools = [name for name in _POOLS if name in first.pools]
+    return [
+        "## On recordings that nothing was chosen on",
+        f"{first.trials} recordings{drawn} of the eval split of {first.data}: other people, other "
+        "sentences, other voices; *known* attacks are of the kinds that training saw, *unknown* "
+        "ones are not. EER with 95 % interval, resampled over voices and systems; 50 % is chance.",
+        table(
+            ("attacks", "trials", *names),
+            [
+                (
+                    _POOLS[pool],
+                    f"{first.pools[pool].bona_fide} + {first.pools[pool].spoof}",
+                    *(rate_words(found.pools[pool]) for found in report.held_out.values()),
+                )
+                for pool in pools
+            ],
+        ),
+        table(
+            ("attack", *names),
+            [
+                (
+                    attack,
+                    *(f"{100 * found.attacks[attack]:.1f} %" for found in report.held_out.values()),
+                )
+                for attack in first.attacks
+            ],
+        ),
+    ]
+
+
+_POOLS = {
+    "known": "known",
+    "unknown": "unknown",
+    "pooled": "all",
+    "tts": "text to speech",
+    "conversion": "copies and conversions",
+}
+
+
+def rate_words(rate: Rate) -> str:
+    """`12.3 % (10.1 to 14.9)`."""
+    return f"{100 * rate.eer:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,7 +7,6 @@ implementations agree. It lies on disk as a training run does, and an installed 
 
 import dataclasses
 import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from safetensors.numpy import save_file
 
 from earlet.bundle import find
 from earlet.golden import GoldenRecord, digest, signals
+from earlet.labelled import read_labelled
 from earlet.manifest import (
     MANIFEST_FILE,
     METADATA_KEY,
@@ -40,7 +40,6 @@ from earlet.manifest import (
     WindowPolicy,
 )
 from earlet_bench.device import this_device
-from earlet_bench.labelled import read_labelled
 from earlet_bench.latency import Budget
 from earlet_bench.measure import Plan, measure_bundle
 from earlet_bench.rows import Row
@@ -286,38 +285,9 @@ def _quantize(fp32: Path, int8: Path, *, calibration: Floats) -> None:
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A labelled tree: noise for people, tones for machines; A01 is in train, A08 is not.
-
-    Four speakers a class, so that intervals have something to resample.
-    """
-    import soundfile
-
-    root = tmp_path_factory.mktemp("corpus") / "tiny"
-    protocols = root / "tiny_cm_protocols"
-    protocols.mkdir(parents=True)
-    rng = np.random.default_rng(5)
-    suffix = {"train": "train.trn", "dev": "dev.trl", "eval": "eval.trl"}
-    for split, per_speaker in (("train", 1), ("dev", 1), ("eval", 3)):
-        audio = root / f"tiny_{split}" / "flac"
-        audio.mkdir(parents=True)
-        rows = []
-        for speaker in ("S1", "S2", "S3", "S4"):
-            for system in ("-", "A01", *(("A08",) if split == "eval" else ())):
-                for take in range(per_speaker):
-                    name = f"{split}_{speaker}_{system.strip('-') or 'human'}_{take}"
-                    wave = 0.1 * rng.normal(size=WINDOW + 500)
-                    if system != "-":
-                        hz = 300 if system == "A01" else 2_000
-                        time_s = np.arange(WINDOW + 500) / RATE_HZ
-                        wave = 0.05 * wave + 0.3 * np.sin(2 * np.pi * hz * time_s)
-                    soundfile.write(audio / f"{name}.flac", wave, RATE_HZ)
-                    key = "bonafide" if system == "-" else "spoof"
-                    rows.append(f"{speaker} {name} - {system} {key}")
-        (protocols / f"tiny.cm.{suffix[split]}.txt").write_text("\n".join(rows) + "\n")
-    systems = {"A01": {"method": "tts"}, "A08": {"method": "vc"}}
-    (root / "corpus.json").write_text(json.dumps({"systems": systems}))
-    return root
+def corpus(tone_corpus: Path) -> Path:
+    """A labelled tree at the bundle's rate."""
+    return tone_corpus
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from earlet_bench.rows import Rate, Row
+from earlet.accuracy import Rate
+from earlet_bench.rows import Row
 from earlet_bench.table import attack_lines, markdown, plain, table_lines
 
 

@@ -93,7 +93,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(5)
     protocols = root / "SOUNDS_cm_protocols"
     protocols.mkdir(parents=True)
-    for split, suffix in (("train", "trn"), ("dev", "trl")):
+    for split, suffix in (("train", "trn"), ("dev", "trl"), ("eval", "trl")):
         folder = root / f"SOUNDS_{split}" / "flac"
         folder.mkdir(parents=True)
         rows = []
@@ -118,6 +118,7 @@ def material(corpus: Path) -> Material:
         sample_rate_hz=RATE_HZ,
         calibration_clips=8,
         proof_clips=100,
+        held_out_clips=100,
         rng=np.random.default_rng(0),
     )
 

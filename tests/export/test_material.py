@@ -105,5 +105,6 @@ def read(corpus: Path, *, sample_rate_hz: int = 16_000) -> NDArray[np.float32]:
         sample_rate_hz=sample_rate_hz,
         calibration_clips=4,
         proof_clips=100,
+        held_out_clips=0,
         rng=np.random.default_rng(0),
     ).calibration

@@ -41,3 +41,19 @@ def test_no_page_names_a_folder_of_the_machine_that_exported(
         assert str(run_folder.parent).encode() not in content, file.name
         assert str(exported.path.parent).encode() not in content, file.name
         assert str(Path(__file__).parents[2]).encode() not in content, file.name
+
+
+def test_the_pages_tell_the_error_on_recordings_that_nothing_was_chosen_on(
+    exported: Exported,
+) -> None:
+    report = json.loads((exported.path / "report.json").read_text())
+    assert set(report["held_out"]) == {"torch", "fp32", "int8"}
+    found = report["held_out"]["int8"]
+    assert found["split"] == "eval"
+    assert found["trials"] == 24
+    assert set(found["attacks"]) == {"A01", "A02"}
+    known = found["pools"]["known"]
+    assert 0 <= known["low"] <= known["eer"] <= known["high"] <= 1
+    words = f"{100 * known['eer']:.1f} % ({100 * known['low']:.1f} to {100 * known['high']:.1f})"
+    for page in ("report.md", "card.md"):
+        assert words in (exported.path / page).read_text()

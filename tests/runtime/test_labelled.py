@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earlet.errors import CorpusError, UsageError
+from earlet.labelled import draw, read_labelled
 from earlet.protocol import Trial
-from earlet_bench.labelled import draw, read_labelled
 
 
 def _trials(counts: dict[str, int]) -> list[Trial]:
@@ -65,8 +65,8 @@ def test_a_limit_below_the_number_of_strata_is_refused() -> None:
         draw(_trials({"-": 5, "A01": 5, "A02": 5}), limit=2, rng=np.random.default_rng(0))
 
 
-def test_pools_are_split_by_what_training_saw_and_by_how_it_was_made(corpus: Path) -> None:
-    labelled = read_labelled(corpus, limit=None, seed=0)
+def test_pools_are_split_by_what_training_saw_and_by_how_it_was_made(tone_corpus: Path) -> None:
+    labelled = read_labelled(tone_corpus, limit=None, seed=0)
     assert labelled.name == "tiny"
     assert labelled.seed is None, "nothing was drawn"
     assert labelled.pools() == {
@@ -79,19 +79,19 @@ def test_pools_are_split_by_what_training_saw_and_by_how_it_was_made(corpus: Pat
 
 
 def test_a_missing_recording_is_named_before_anything_is_scored(
-    corpus: Path, tmp_path: Path
+    tone_corpus: Path, tmp_path: Path
 ) -> None:
     import shutil
 
-    copy = Path(shutil.copytree(corpus, tmp_path / "copy"))
+    copy = Path(shutil.copytree(tone_corpus, tmp_path / "copy"))
     gone = copy / "tiny_eval" / "flac" / "eval_S1_A01_0.flac"
     gone.unlink()
     with pytest.raises(CorpusError, match=r"does not hold, the first is .*eval_S1_A01_0\.flac"):
         read_labelled(copy, limit=None, seed=0)
 
 
-def test_a_corpus_of_another_rate_is_refused_before_anything_is_measured(corpus: Path) -> None:
-    labelled = read_labelled(corpus, limit=None, seed=0)
+def test_a_corpus_of_another_rate_is_refused_before_anything_is_measured(tone_corpus: Path) -> None:
+    labelled = read_labelled(tone_corpus, limit=None, seed=0)
     labelled.check_rate(8_000)
     with pytest.raises(CorpusError, match="expected 16000 Hz"):
         labelled.check_rate(16_000)

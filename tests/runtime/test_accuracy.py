@@ -1,26 +1,35 @@
 """Error rates and flips are those of the logits, for each candidate and pool."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
-from earlet.bundle import find
-from earlet.manifest import Manifest
-from earlet_bench.accuracy import measure_accuracy
-from earlet_bench.labelled import LabelledSet, read_labelled
-from earlet_bench.latency import Floats
+from earlet.accuracy import measure_accuracy
+from earlet.labelled import LabelledSet, read_labelled
+from earlet.manifest import Calibration, Manifest, WindowPolicy
 
-
-@pytest.fixture
-def manifest(exported: Path) -> Manifest:
-    return find(exported).manifest
+Floats = NDArray[np.float32]
 
 
 @pytest.fixture
-def labelled(corpus: Path) -> LabelledSet:
-    return read_labelled(corpus, limit=None, seed=0)
+def manifest(manifest: Manifest) -> Manifest:
+    """A contract that fits the corpus, which judges by the sign of the log-odds."""
+    return dataclasses.replace(
+        manifest,
+        sample_rate_hz=8_000,
+        window=WindowPolicy(window_samples=4_000, hop_samples=2_000, min_samples=800),
+        threshold=0.0,
+        calibration=Calibration(),
+    )
+
+
+@pytest.fixture
+def labelled(tone_corpus: Path) -> LabelledSet:
+    return read_labelled(tone_corpus, limit=None, seed=0)
 
 
 def _logits(evidence: Floats) -> Floats:

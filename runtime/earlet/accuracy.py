@@ -4,18 +4,17 @@ All candidates hear the same trials under the same window policy; only their log
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earlet.labelled import LabelledSet
 from earlet.manifest import Manifest
 from earlet.metrics import equal_error_rate, equal_error_rate_with_interval
 from earlet.protocol import Trial
 from earlet.scores import calibrate
-from earlet.scoring import score_trials
-from earlet_bench.labelled import LabelledSet
-from earlet_bench.latency import Scorer
-from earlet_bench.rows import Accuracy, Rate
+from earlet.scoring import Logits, score_trials
 
 Floats = NDArray[np.float64]
 
@@ -23,8 +22,42 @@ Floats = NDArray[np.float64]
 _INTERVAL_SEED = 20
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """An equal error rate with its 95 % interval, and how many trials it stands on."""
+
+    eer: float
+    low: float
+    high: float
+    bona_fide: int
+    spoof: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Error rates on the eval split of a labelled corpus.
+
+    `pools`: `known` (attacks that training saw), `unknown`, `pooled`, and where the corpus says
+    which is which `tts` and `conversion`; a pool without trials is absent. `attacks`: EER of each
+    attack against all bona fide trials. `listed`: trials in the protocol; `trials` of them were
+    scored, drawn with `seed` where a limit was set. `flips`: verdicts that differ from those of
+    `reference`, which is None for the reference itself.
+    """
+
+    data: str
+    split: str
+    listed: int
+    trials: int
+    seed: int | None
+    pools: Mapping[str, Rate]
+    attacks: Mapping[str, float]
+    reference: str | None
+    flips: int
+    decisions: int
+
+
 def measure_accuracy(
-    candidates: Mapping[str, Scorer],
+    candidates: Mapping[str, Logits],
     *,
     manifest: Manifest,
     labelled: LabelledSet,
