@@ -35,7 +35,7 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """Error rates on the eval split of a labelled corpus.
+    """Error rates on one split of a labelled corpus.
 
     `pools`: `known` (attacks that training saw), `unknown`, `pooled`, and where the corpus says
     which is which `tts` and `conversion`; a pool without trials is absent. `attacks`: EER of each

@@ -1,4 +1,4 @@
-"""Reads the eval split of a labelled corpus, whole or a drawn part of it, and its attack pools."""
+"""Reads a split of a labelled corpus, whole or a drawn part of it, and its attack pools."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,14 @@ from earlet.errors import CorpusError, UsageError
 from earlet.protocol import Trial, known_systems, missing_files, read_protocol
 from earlet.scoring import read_trial
 
-SPLIT = "eval"
+_TRAIN = "*_cm_protocols/*.cm.train.trn.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledSet:
-    """Trials to score. `known`: attacks that training saw. `methods`: attack -> tts, copy or vc.
+    """Trials to score. `known`: attacks that training saw, None where that is not told.
 
+    `methods`: attack -> tts, copy or vc.
     `listed`: trials in the protocol; where only a part was drawn, `seed` says with which seed.
     """
 
@@ -26,15 +27,15 @@ class LabelledSet:
     listed: int
     trials: Sequence[Trial]
     seed: int | None
-    known: frozenset[str]
+    known: frozenset[str] | None
     methods: Mapping[str, str] = field(default_factory=dict)
 
     def pools(self) -> dict[str, frozenset[str]]:
         """Pool name -> its attacks; pools without attacks are left out."""
         attacks = frozenset(t.system for t in self.trials if t.is_spoof)
         pools = {
-            "known": attacks & self.known,
-            "unknown": attacks - self.known,
+            "known": attacks & (self.known or frozenset()),
+            "unknown": frozenset() if self.known is None else attacks - self.known,
             "pooled": attacks,
             "tts": frozenset(a for a in attacks if self.methods.get(a) == "tts"),
             "conversion": frozenset(a for a in attacks if self.methods.get(a) in ("copy", "vc")),
@@ -46,12 +47,14 @@ class LabelledSet:
         read_trial(self.trials[0], sample_rate_hz=sample_rate_hz)
 
 
-def read_labelled(corpus: Path, *, limit: int | None, seed: int) -> LabelledSet:
-    """The eval split of an ASVspoof-style tree. Raises CorpusError, UsageError.
+def read_labelled(
+    corpus: Path, *, limit: int | None, seed: int, split: str = "eval"
+) -> LabelledSet:
+    """One split of an ASVspoof-style tree. Raises CorpusError, UsageError.
 
     `limit`: draw that many trials, each attack and the bona fide ones in their proportions.
     """
-    everything = read_protocol(corpus, SPLIT)
+    everything = read_protocol(corpus, split)
     trials = everything
     if limit is not None:
         trials = draw(everything, limit=limit, rng=np.random.default_rng(seed))
@@ -63,11 +66,13 @@ def read_labelled(corpus: Path, *, limit: int | None, seed: int) -> LabelledSet:
         )
     return LabelledSet(
         name=corpus.resolve().name,
-        split=SPLIT,
+        split=split,
         listed=len(everything),
         trials=trials,
         seed=None if len(trials) == len(everything) else seed,
-        known=known_systems(corpus),
+        known=known_systems(corpus)
+        if any(corpus.glob("*_cm_protocols/*.cm.train.trn.txt"))
+        else None,
         methods=_methods(corpus),
     )
 

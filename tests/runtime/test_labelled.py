@@ -1,5 +1,6 @@
 """What is scored: the eval split, whole or drawn fairly, and its pools."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -81,7 +82,6 @@ def test_pools_are_split_by_what_training_saw_and_by_how_it_was_made(tone_corpus
 def test_a_missing_recording_is_named_before_anything_is_scored(
     tone_corpus: Path, tmp_path: Path
 ) -> None:
-    import shutil
 
     copy = Path(shutil.copytree(tone_corpus, tmp_path / "copy"))
     gone = copy / "tiny_eval" / "flac" / "eval_S1_A01_0.flac"
@@ -95,3 +95,14 @@ def test_a_corpus_of_another_rate_is_refused_before_anything_is_measured(tone_co
     labelled.check_rate(8_000)
     with pytest.raises(CorpusError, match="expected 16000 Hz"):
         labelled.check_rate(16_000)
+
+
+def test_a_tree_without_a_train_split_does_not_claim_which_attacks_are_known(
+    tone_corpus: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(tone_corpus, tmp_path / "copy"))
+    next(copy.glob("*_cm_protocols/*.cm.train.trn.txt")).unlink()
+    pools = read_labelled(copy, limit=None, seed=0).pools()
+    assert "known" not in pools
+    assert "unknown" not in pools
+    assert pools["pooled"] == {"A01", "A08"}
