@@ -4,13 +4,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import typer
+
 from earlet_train.corpus.check import CheckReport
 from earlet_train.corpus.inventory import Inventory
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage on stderr, with rate and remaining time; silent without a terminal."""
+    """A bar for each stage on stderr, with rate and remaining time; a line without a terminal."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -23,7 +25,14 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     )
 
     if not sys.stderr.isatty():
-        yield lambda title, done, total: None
+        named: set[str] = set()
+
+        def name_once(title: str, done: int, total: int) -> None:
+            if title not in named:
+                named.add(title)
+                typer.echo(f"… {title}: {total}", err=True)
+
+        yield name_once
         return
     columns = (
         TextColumn("{task.description}"),
