@@ -77,7 +77,8 @@ def describe(bundle: Bundle) -> list[str]:
             "differed"
         )
     lines += [
-        f"  made from   recipe {made.recipe}, trained on {made.training_data}, {made.created}",
+        f"  made from   a recipe of {len(made.recipe.splitlines())} lines (--json has it whole)",
+        f"  trained on  {made.training_data}; {made.created}",
         f"  licence     {made.licence}",
     ]
     return lines
