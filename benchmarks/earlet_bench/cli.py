@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from earlet_bench.measure import Plan
     from earlet_bench.rows import Row
 
-DEFAULT_NAME = "default"
-
 
 def bench(
     bundles: Annotated[
@@ -172,7 +170,7 @@ def _find(name: str) -> "Bundle":
     """A bundle folder, a shipped name, or `default`; a lone graph has no golden answers."""
     from earlet.bundle import find
 
-    bundle = find(None if name == DEFAULT_NAME and not Path(name).exists() else name)
+    bundle = find(name)
     bundle.golden()
     return bundle
 

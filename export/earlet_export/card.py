@@ -48,7 +48,7 @@ def card(manifest: Manifest, report: Report, checkpoint: Checkpoint) -> str:
         *held_out_parts(report),
         "## How to use it",
         "```\nearlet detect recording.wav --model FOLDER\nearlet verify FOLDER\n```",
-        f"```python\nimport earlet\n\ndetector = earlet.load('FOLDER')\n"
+        f'```python\nimport earlet\n\ndetector = earlet.load("FOLDER")\n'
         f"verdict = detector(waveform, {rate})\n```",
         "## Licence",
         f"{manifest.provenance.licence}, as the program that made it. The licences of the "

@@ -166,12 +166,15 @@ class Bundle:
             )
 
 
+DEFAULT = "default"
+
+
 def find(model: Path | str | None) -> Bundle:
-    """None: the default detector; a shipped name; a bundle folder; a lone .onnx. BundleError.
+    """None or `default`: the default detector; a shipped name; a folder; a lone .onnx. BundleError.
 
     A folder or file of that name wins over a shipped detector.
     """
-    if model is None:
+    if model is None or (str(model) == DEFAULT and not Path(model).exists()):
         return Bundle.open(_default())
     path = Path(model)
     if not path.exists() and str(model) in shipped():

@@ -180,3 +180,7 @@ def test_a_shipped_detector_goes_by_its_name(
     assert find(None).path.name == "more"
     with pytest.raises(BundleError, match="name of a shipped detector \\(bands, more\\)"):
         find("nothing")
+
+
+def test_default_names_the_shipped_detector_in_every_verb() -> None:
+    assert find("default").manifest == find(None).manifest
