@@ -51,7 +51,7 @@ def load_split(
     if lost:
         raise CorpusError(
             f"{len(lost)} of the {len(trials)} recordings of split {split!r} are missing, the "
-            f"first is {lost[0]}. Build the corpus again (it goes on where it stopped): "
+            f"first is {lost[0]}. Run the same build again, which makes what is missing: "
             f"earlet corpus build --out {corpus}"
         )
     unknown = sorted({trial.key for trial in trials} - set(recipe.labels))

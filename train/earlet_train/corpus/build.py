@@ -12,6 +12,7 @@ from pathlib import Path
 
 import earlet
 from earlet.errors import CorpusError, MissingExtra, UsageError
+from earlet.protocol import SPLITS, missing_files, read_protocol
 from earlet_train.corpus.engine import Engine
 from earlet_train.corpus.inventory import Inventory, read_inventory, write_inventory
 from earlet_train.corpus.journal import Journal
@@ -44,7 +45,7 @@ class Order:
 
 
 def build_corpus(order: Order, *, on_stage: OnStage | None = None) -> Inventory:
-    """Build or finish building; a finished corpus is returned at once. Raises CorpusError.
+    """Build or finish building; a corpus that is complete is returned at once. Raises CorpusError.
 
     The files depend on size and seed alone, not on `jobs`, nor on how often it was interrupted.
     """
@@ -108,7 +109,9 @@ def _finished(order: Order) -> Inventory | None:
             f"{order.out} holds the corpus of size {inventory.size} and seed {inventory.seed}, "
             f"asked was for {order.size} and {order.seed}: choose another folder or delete it."
         )
-    return inventory
+    # A file lost since is made again, bit by bit the same: the journal tells which ones are there.
+    lost = any(missing_files(read_protocol(order.out, split)) for split in SPLITS)
+    return None if lost else inventory
 
 
 def _check_modules() -> None:

@@ -120,7 +120,8 @@ def _refuse_missing(root: Path, trials: list[Trial]) -> None:
         first = ", ".join(path.name for path in missing[:3])
         raise CorpusError(
             f"{len(missing)} of {len(trials)} files that the protocols list are not in {root} "
-            f"(first: {first}). Build the corpus anew into an empty folder, or unpack it again."
+            f"(first: {first}). Run the same earlet corpus build again, which makes what is "
+            "missing, or unpack it again."
         )
 
 

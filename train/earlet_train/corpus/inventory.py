@@ -12,7 +12,6 @@ from pathlib import Path
 from earlet.errors import CorpusError
 from earlet.protocol import SPLITS
 from earlet_train.corpus.engine import Engine
-from earlet_train.corpus.journal import FILE as JOURNAL_FILE
 from earlet_train.corpus.make import Made, Row
 from earlet_train.corpus.packages import PACKAGES
 from earlet_train.corpus.voices import LEFT_OUT
@@ -88,7 +87,6 @@ def write_inventory(
         left_out={**LEFT_OUT, **left_out},
     )
     write_beside(out / FILE, json.dumps(asdict(inventory), indent=1, ensure_ascii=False) + "\n")
-    (out / JOURNAL_FILE).unlink(missing_ok=True)
     return inventory
 
 
