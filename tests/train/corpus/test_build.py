@@ -1,4 +1,4 @@
-"""The whole build for real: downloads about 100 MB once, into the user's cache, and runs engines."""
+"""The whole build for real: about 100 MB of downloads (kept in the cache), engines that run."""
 
 import hashlib
 import json
