@@ -20,6 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from earlet_train.models.dropout import Dropout
 from earlet_train.models.model import Model
 from earlet_train.ranges import Count, Rate
 
@@ -68,7 +69,7 @@ class SpecResNet(Model):
             bins, frames = (bins + 2) // 3, (frames + 2) // 3
         self.norm = nn.BatchNorm2d(width)
         self.activation = nn.LeakyReLU(SLOPE)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.hidden = nn.Linear(width * bins * frames, settings.hidden)
         self.output = nn.Linear(settings.hidden, classes)
 
@@ -99,7 +100,7 @@ class Block(nn.Module):
             nn.Conv2d(width, width, 3, padding=1),
             nn.BatchNorm2d(width),
             nn.LeakyReLU(SLOPE),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
             nn.Conv2d(width, width, 3, stride=stride, padding=1),
         )
         self.skip = nn.Conv2d(width, width, 3, stride=stride, padding=1)
