@@ -19,7 +19,7 @@ setup:  ## make .venv with pinned packages (nothing to do the second time)
 test: setup  ## the tests that need neither hours nor engines
 	$(PYTHON) -m pytest
 
-test-slow: setup  ## the tests that need real engines and real corpora (downloads ~700 MB once)
+test-slow: setup  ## the tests that need real engines and real corpora (downloads about 770 MB once)
 	$(PYTHON) -m pytest -m slow
 
 check: setup  ## format, lint, types, import contracts, tests

@@ -1,11 +1,12 @@
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from earlet_train.corpus.engine import Samples, Speech
-from earlet_train.corpus.packages import default_cache
+from earlet_train.corpus.engines import ENGINES
+from earlet_train.corpus.engines.programs import LIBRARIES
+from earlet_train.corpus.packages import fetch
 from earlet_train.corpus.speech_level import prepare_speech
 
 RATE_HZ = 16_000
@@ -52,8 +53,8 @@ def speech(request: pytest.FixtureRequest) -> Speech:
 
 @pytest.fixture(scope="session")
 def store() -> Path:
-    """The unpacked packages: EARLET_STORE, or where `earlet corpus build` keeps them."""
-    folder = Path(os.environ.get("EARLET_STORE", default_cache() / "unpacked"))
-    if not folder.is_dir():
-        pytest.skip(f"no unpacked packages in {folder}: run earlet corpus build first")
-    return folder
+    """The unpacked packages of every engine, fetched into the cache where they are not yet."""
+    names = {name for engine in ENGINES.values() for name in engine.packages}
+    fetched = fetch(names | set(LIBRARIES))
+    assert not fetched.missing
+    return fetched.folder
