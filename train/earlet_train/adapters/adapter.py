@@ -10,7 +10,7 @@ class Adapter(nn.Module, ABC):
     """Features [B, C, F, N] -> features [B, C', F', N'].
 
     Built from its own `Settings` (the recipe's [adapter] table) and the shape [C, F, N] that it
-    gets for one window.
+    gets for one window. Raises ValueError where they do not fit.
     """
 
     Settings: ClassVar[type[Any]]
@@ -22,3 +22,14 @@ class Adapter(nn.Module, ABC):
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
         """Features [B, C, F, N] -> features [B, C', F', N']."""
+
+    @abstractmethod
+    def why_not_streaming(self) -> str:
+        """What in it needs the whole clip at once, and what to change; empty: nothing."""
+
+    def with_penalty(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [B, C, F, N] -> what `forward` gives, and a number to add to the training loss.
+
+        Nothing to add unless an adapter says otherwise.
+        """
+        return self(features), features.new_zeros(())

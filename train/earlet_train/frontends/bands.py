@@ -51,6 +51,10 @@ class Bands(Frontend):
         # A sine of amplitude 1 in the middle of a bin has this |X|^2.
         self.full_scale = float((window_function(settings.window, settings.n_fft).sum() / 2) ** 2)
 
+    def why_not_streaming(self) -> str:
+        """Nothing: whole frames, fixed scaling."""
+        return ""
+
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> scaled log power [B, 1, F, N]."""
         s = self.settings

@@ -21,5 +21,9 @@ class Frontend(nn.Module, ABC):
         super().__init__()
 
     @abstractmethod
+    def why_not_streaming(self) -> str:
+        """What in it needs the whole clip at once, and what to change; empty: nothing."""
+
+    @abstractmethod
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> features [B, C, F, N]."""

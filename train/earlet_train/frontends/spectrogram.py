@@ -49,6 +49,21 @@ class Spectrogram(Frontend):
             centre=settings.centre,
         )
 
+    def why_not_streaming(self) -> str:
+        """Whatever is measured on the whole clip."""
+        s = self.settings
+        reasons = [
+            reason
+            for is_so, reason in (
+                (s.peak_normalise, "peak_normalise divides by the clip's peak: set it to false"),
+                (s.range_db != 0, "range_db looks for the clip's loudest bin: set it to 0"),
+                (s.centre == "reflect", "centre = 'reflect' looks ahead: set it to 'none'"),
+                (s.centre == "zero", "centre = 'zero' looks ahead: set it to 'none'"),
+            )
+            if is_so
+        ]
+        return "; ".join(reasons)
+
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> decibels [B, 1, F, N]."""
         if self.settings.peak_normalise:

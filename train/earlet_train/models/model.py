@@ -10,15 +10,28 @@ class Model(nn.Module, ABC):
     """Features [B, C, F, N] -> logits [B, K].
 
     Built from its own `Settings` (the recipe's [model] table), the shape [C, F, N] of one window's
-    features and the number of labels. This is the part that becomes int8.
+    features and the number of labels. This is the part that becomes int8. Two halves, because some
+    losses look at what the last layer gets: `embedding`, and the module `output`.
+
+    Raises ValueError where the settings do not fit the shape.
     """
 
     Settings: ClassVar[type[Any]]
+    output: nn.Module
 
     @abstractmethod
     def __init__(self, settings: Any, *, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
 
     @abstractmethod
+    def embedding(self, features: Tensor) -> Tensor:
+        """Features [B, C, F, N] -> embedding [B, E], what `output` turns into logits."""
+
+    @abstractmethod
+    def why_not_streaming(self) -> str:
+        """What in this model needs the whole window at once, and what to change; empty: nothing."""
+
     def forward(self, features: Tensor) -> Tensor:
         """Features [B, C, F, N] -> logits [B, K]."""
+        logits: Tensor = self.output(self.embedding(features))
+        return logits

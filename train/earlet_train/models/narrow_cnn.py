@@ -59,11 +59,14 @@ class NarrowCnn(Model):
         self.dropout = nn.Dropout(settings.dropout)
         self.output = nn.Linear(width, classes)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features [B, C, F, N] -> logits [B, K]."""
-        x = self.tall(self.body(features)).mean(dim=(2, 3))
-        logits: Tensor = self.output(self.dropout(x))
-        return logits
+    def embedding(self, features: Tensor) -> Tensor:
+        """Features [B, C, F, N] -> embedding [B, E], the mean over time."""
+        embedding: Tensor = self.dropout(self.tall(self.body(features)).mean(dim=(2, 3)))
+        return embedding
+
+    def why_not_streaming(self) -> str:
+        """Nothing: convolutions and a mean over time."""
+        return ""
 
 
 def convolution(width: int, wider: int, *, stride: int) -> list[nn.Module]:

@@ -73,15 +73,21 @@ class SpecResNet(Model):
         self.hidden = nn.Linear(width * bins * frames, settings.hidden)
         self.output = nn.Linear(settings.hidden, classes)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features [B, 1, F, N] -> logits [B, K]."""
+    def embedding(self, features: Tensor) -> Tensor:
+        """Features [B, 1, F, N] -> embedding [B, hidden]."""
         x = self.stem(features)
         for block in self.blocks:
             x = block(x)
         x = self.activation(self.norm(x)).flatten(1)
-        x = self.activation(self.hidden(self.dropout(x)))
-        logits: Tensor = self.output(x)
-        return logits
+        embedding: Tensor = self.activation(self.hidden(self.dropout(x)))
+        return embedding
+
+    def why_not_streaming(self) -> str:
+        """The flattened layer."""
+        return (
+            "its linear layer reads the flattened map, so every frame has its own weights; average "
+            "over time before it (narrow-cnn does)"
+        )
 
 
 class Block(nn.Module):
