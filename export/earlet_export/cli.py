@@ -1,5 +1,6 @@
-"""The verb `earlet export`; whatever is heavy is imported when it runs."""
+"""The verbs `earlet export` and `earlet describe`; whatever is heavy is imported when they run."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -93,3 +94,40 @@ def export(
     else:
         typer.echo(summary(exported.report, sizes))
         typer.echo(f"{out} is written and verified. Next: earlet bench {out}")
+
+
+def describe(
+    recipe: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped recipe.")],
+    every_layer: Annotated[
+        bool, typer.Option("--all", help="List activations and dropouts too.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON, and nothing else, on stdout.")
+    ] = False,
+) -> None:
+    """Say what a recipe makes, without data or training.
+
+    Builds the network with fresh weights, runs one window of silence through it and traces it to
+    ONNX: parameters, multiplications (GMAC) per window and per second of sound, the shape of the
+    features, what becomes int8 and what stays in float, whether it can stream and if not why, and
+    a table of layers.
+
+    \b
+    Example:
+      earlet describe spec-resnet
+      earlet describe my-recipe.toml --json
+    """  # noqa: D301
+    from earlet_train.recipe import load_recipe
+
+    chosen = load_recipe(recipe)
+    from earlet.manifest import canonical_json
+    from earlet_export.describe import describe as described
+    from earlet_export.description_page import page
+
+    found = described(chosen, on_step=lambda words: typer.echo(f"… {words}", err=True))
+    if as_json:
+        data = dataclasses.asdict(found)
+        derived = {"window_s": found.window_s, "macs_per_s": found.macs_per_s}
+        typer.echo(canonical_json(data | derived | {"streams": found.streams}), nl=False)
+    else:
+        typer.echo(page(found, every_layer=every_layer))
