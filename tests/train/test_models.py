@@ -29,7 +29,9 @@ class Example:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-EXAMPLES: dict[str, Example] = {}
+EXAMPLES: dict[str, Example] = {
+    "resnet50": Example(settings={"blocks": (1, 2, 1, 1), "channels": 16}),
+}
 
 
 @pytest.fixture(params=sorted(MODELS))
