@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from earlet_train.augmentations.augmentation import Augmentation, Floats
+from earlet_train.augmentations.level import within_full_scale
 from earlet_train.ranges import Rate, Real
 
 
@@ -41,5 +42,4 @@ class Noise(Augmentation):
         noise = np.fft.irfft(spectrum * 10 ** (-slope_db * octaves / 20), n=len(waveform))
         wanted = float(np.sqrt(np.mean(np.square(waveform)))) * 10 ** (-snr_db / 20)
         noisy: Floats = waveform + noise.astype(np.float32) * np.float32(wanted / noise.std())
-        peak = float(np.abs(noisy).max())
-        return (noisy / np.float32(peak)).astype(np.float32) if peak > 1 else noisy
+        return within_full_scale(noisy)
