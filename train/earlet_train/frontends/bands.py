@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from earlet_train.frontends.dft import PowerDft, Window, window_function
+from earlet_train.frontends.dft import PowerDft
 from earlet_train.frontends.frontend import Frontend
+from earlet_train.frontends.windows import Window, window_function
 from earlet_train.ranges import Count, Positive, Real
 
 

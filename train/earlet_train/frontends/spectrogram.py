@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from earlet_train.frontends.dft import Centre, PowerDft, Window
+from earlet_train.frontends.clip_level import peak_normalised, within_range
+from earlet_train.frontends.dft import Centre, PowerDft, looks_ahead
 from earlet_train.frontends.frontend import Frontend
+from earlet_train.frontends.windows import Window
 from earlet_train.ranges import Count, Positive
 
 
@@ -36,8 +38,6 @@ class Spectrogram(Frontend):
     """
 
     Settings = SpectrogramSettings
-    # A clip below this peak (-100 dBFS) is raised by no more than this: silence stays silence.
-    smallest_peak = 1e-5
 
     def __init__(self, settings: SpectrogramSettings, *, sample_rate_hz: int) -> None:
         super().__init__(settings, sample_rate_hz=sample_rate_hz)
@@ -53,26 +53,19 @@ class Spectrogram(Frontend):
         """Whatever is measured on the whole clip."""
         s = self.settings
         reasons = [
-            reason
-            for is_so, reason in (
-                (s.peak_normalise, "peak_normalise divides by the clip's peak: set it to false"),
-                (s.range_db != 0, "range_db looks for the clip's loudest bin: set it to 0"),
-                (s.centre == "reflect", "centre = 'reflect' looks ahead: set it to 'none'"),
-                (s.centre == "zero", "centre = 'zero' looks ahead: set it to 'none'"),
-            )
-            if is_so
+            "peak_normalise divides by the clip's peak: set it to false"
+            if s.peak_normalise
+            else "",
+            "range_db looks for the clip's loudest bin: set it to 0" if s.range_db else "",
+            looks_ahead(s.centre),
         ]
-        return "; ".join(reasons)
+        return "; ".join(filter(None, reasons))
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> decibels [B, 1, F, N]."""
         if self.settings.peak_normalise:
-            peak = waveform.abs().amax(dim=1, keepdim=True)
-            waveform = waveform / peak.clamp(min=self.smallest_peak)
+            waveform = peak_normalised(waveform)
         # clamp, not "+ eps": the exporter deletes an addition of 1e-8 or less.
         power = self.dft(waveform).clamp(min=self.settings.floor)
         decibels: Tensor = power.log() * (10 / math.log(10))
-        if self.settings.range_db:
-            lowest = decibels.amax(dim=(1, 2), keepdim=True) - self.settings.range_db
-            decibels = decibels.maximum(lowest)
-        return decibels[:, None]
+        return within_range(decibels, span=self.settings.range_db)[:, None]
