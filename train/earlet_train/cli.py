@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from earlet_train.shipped import shipped_recipes
+
 Corpus = Annotated[
     Path, typer.Option(help="Folder of the corpus: the one that holds *_cm_protocols.")
 ]
@@ -18,14 +20,25 @@ AsJson = Annotated[
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="A TOML file, or a shipped recipe: demo, narrow-cnn, spec-resnet.")
+        str,
+        typer.Argument(help=f"A TOML file, or a shipped recipe: {', '.join(shipped_recipes())}."),
     ],
     corpus: Corpus,
     out: Annotated[Path, typer.Option(help="Run folder: made if absent, never overwritten.")],
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Instead of the recipe's number of epochs.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    clips: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="A quick look: train on so many recordings only, evenly over labels and "
+            "systems, and judge on as many.",
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto (a GPU if there is one), cpu, cuda or cuda:N.")
+    ] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processor threads. Default: all there are.")
     ] = None,
@@ -42,14 +55,26 @@ def train(
     """Train a detector from a recipe and a corpus.
 
     Writes a run folder: the best epoch by dev EER (best.safetensors), the latest, run.json with
-    the history, learning_curve.png. A run that was stopped or killed goes on with --resume and
-    ends in the same weights.
+    the history, learning_curve.png. A run that was stopped or killed, at any moment, goes on with
+    --resume and ends in the same weights.
 
     \b
-    Example:
+    From nothing to a bundle:
       earlet corpus build --size demo --out corpora/demo
       earlet train demo --corpus corpora/demo --out runs/demo
       earlet export runs/demo --out bundles/demo
+
+    \b
+    A recipe of your own, looked at before it runs for hours:
+      earlet describe mine.toml
+      earlet train mine.toml --corpus corpora/demo --out runs/look --clips 200 --epochs 2
+
+    \b
+    On all four GPUs of a machine, or of two machines (the same line on each); every batch is
+    split among the processes, and only the first one writes and prints:
+      torchrun --nproc-per-node 4 -m earlet train demo --corpus DIR --out RUN
+      torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d \\
+        --rdzv-endpoint FIRST-MACHINE:29500 -m earlet train demo --corpus DIR --out RUN
     """  # noqa: D301  (typer reads the character \b: keep these lines as they are)
     share_the_processor()
     from earlet_train.recipe import load_recipe
@@ -57,18 +82,25 @@ def train(
     chosen = load_recipe(recipe)
     # After the recipe, so that a bare install is told of torch's extra and not of another's.
     from earlet.manifest import canonical_json
-    from earlet_train.progress import RunDisplay
+    from earlet_train.progress import RunDisplay, Silence
     from earlet_train.run import Options, train_run
 
+    # As torchrun says; without it, this process is the only one.
+    is_first = os.environ.get("RANK", "0") == "0"
+    processes_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
     options = Options(
         epochs=epochs,
+        clips=clips,
         device=device,
-        threads=threads or len(os.sched_getaffinity(0)),
+        threads=threads or max(1, len(os.sched_getaffinity(0)) // processes_here),
         resume=resume,
         limit_minutes=math.inf if limit_minutes is None else limit_minutes,
     )
+    if not is_first:
+        train_run(chosen, corpus=corpus, out=out, options=options, watcher=Silence())
+        return
     with RunDisplay(name=chosen.name, epochs=epochs or chosen.training.epochs) as display:
         run = train_run(chosen, corpus=corpus, out=out, options=options, watcher=display)
     if as_json:

@@ -15,6 +15,7 @@ from earlet.protocol import Trial, missing_files, read_protocol
 from earlet.scoring import read_trial
 from earlet.windows import Waveform, fit
 from earlet_train.augmentations.augmentation import Augmentation
+from earlet_train.balance import deal, dealt_counts
 from earlet_train.recipe import Recipe
 
 
@@ -43,10 +44,16 @@ def load_split(
     split: str,
     *,
     recipe: Recipe,
+    clips: int | None = None,
     on_progress: Callable[[], None] | None = None,
 ) -> Split:
-    """One split of a corpus tree, every recording read and checked. Raises CorpusError."""
+    """One split of a corpus tree, every recording read and checked. Raises CorpusError.
+
+    `clips`: only so many of them, spread `evenly`.
+    """
     trials = read_protocol(corpus, split)
+    if clips is not None:
+        trials = evenly(trials, clips, seed=recipe.seed)
     lost = missing_files(trials)
     if lost:
         raise CorpusError(
@@ -86,29 +93,98 @@ def corpus_hash(*splits: Split) -> str:
     return digest.hexdigest()
 
 
-def batches(
-    split: Split, recipe: Recipe, augmentations: Sequence[Augmentation], *, epoch: int
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """One epoch -> (windows [B, T], label indices [B]) each, in an order drawn anew per epoch.
+def evenly(trials: Sequence[Trial], clips: int, *, seed: int) -> list[Trial]:
+    """At most so many trials, as even over labels, and within a label over systems, as they come.
 
-    Everything random follows from the recipe's seed, the epoch and the trial's index, so a run
-    that was cut off goes on as if it had not been.
+    In the order of the protocol; the same ones again for the same seed.
     """
-    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(split))
-    labels = np.array([recipe.labels.index(trial.key) for trial in split.trials])
-    size = recipe.training.batch_size
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
+    rng = np.random.default_rng(seed)
+    systems: dict[str, dict[str, list[int]]] = {}
+    for index in rng.permutation(len(trials)):
+        trial = trials[index]
+        systems.setdefault(trial.key, {}).setdefault(trial.system, []).append(int(index))
+    labels = [in_turn([own[s] for s in sorted(own)]) for _, own in sorted(systems.items())]
+    return [trials[index] for index in sorted(in_turn(labels)[:clips])]
+
+
+def in_turn(rows: list[list[int]]) -> list[int]:
+    """One of each row, then the next of each, until all are used up."""
+    longest = max(map(len, rows), default=0)
+    return [row[i] for i in range(longest) for row in rows if i < len(row)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """`windows` [B, T], `targets` [B, K] (a row's shares sum to 1), `is_copy` [B].
+
+    `rows`: how many of them count; 0 where a process got none, and holds one as a stand-in.
+    """
+
+    windows: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    is_copy: NDArray[np.bool_]
+    rows: int
+
+
+def batches(
+    split: Split,
+    recipe: Recipe,
+    augmentations: Sequence[Augmentation],
+    *,
+    epoch: int,
+    rank: int = 0,
+    processes: int = 1,
+) -> Iterator[Batch]:
+    """One epoch, in an order drawn anew per epoch; of each batch the share of process `rank`.
+
+    Everything random follows from the recipe's seed, the epoch, the trial's index and which copy
+    of it this is, so a run that was cut off goes on as if it had not been, and several processes
+    deal together what one deals alone.
+    """
+    labels, training, classes = label_indices(split, recipe), recipe.training, len(recipe.labels)
+    dealt = deal(labels, training, classes=classes, seed=recipe.seed, epoch=epoch)
+    for start in range(0, len(dealt.indices), training.batch_size):
+        whole = np.arange(start, min(start + training.batch_size, len(dealt.indices)))
+        own = whole[rank::processes]
+        chosen = own if len(own) else whole[:1]
         windows = []
-        for index in chosen:
-            rng = np.random.default_rng([recipe.seed, epoch, int(index)])
+        for index, copy in zip(dealt.indices[chosen], dealt.copies[chosen], strict=True):
+            place = [int(index), int(copy)] if copy else [int(index)]
+            rng = np.random.default_rng([recipe.seed, epoch, *place])
             window = training_window(
                 split.waveform(int(index)), recipe.data.window, crop=recipe.data.crop, rng=rng
             )
             for augmentation in augmentations:
                 window = augmentation.waveform(window, rng)
             windows.append(window)
-        yield np.stack(windows).astype(np.float32, copy=False), labels[chosen]
+        yield Batch(
+            windows=np.stack(windows).astype(np.float32, copy=False),
+            targets=np.eye(classes, dtype=np.float32)[labels[dealt.indices[chosen]]],
+            is_copy=dealt.copies[chosen] > 0,
+            rows=len(own),
+        )
+
+
+def steps_per_epoch(split: Split, recipe: Recipe) -> int:
+    """How many batches `batches` deals."""
+    return -(-sum(labels_dealt(split, recipe).values()) // recipe.training.batch_size)
+
+
+def labels_held(split: Split, recipe: Recipe) -> dict[str, int]:
+    """How many recordings of each label the split has."""
+    return {label: sum(t.key == label for t in split.trials) for label in recipe.labels}
+
+
+def labels_dealt(split: Split, recipe: Recipe) -> dict[str, int]:
+    """How many recordings of each label one epoch deals, copies included. Raises CorpusError."""
+    labels, classes = label_indices(split, recipe), len(recipe.labels)
+    counts = dealt_counts(labels, recipe.training, classes=classes)
+    return {label: int(count) for label, count in zip(recipe.labels, counts, strict=True)}
+
+
+def label_indices(split: Split, recipe: Recipe) -> NDArray[np.int64]:
+    """[R], each trial's label as its place in the recipe's `labels`."""
+    return np.array([recipe.labels.index(trial.key) for trial in split.trials], dtype=np.int64)
 
 
 def training_window(

@@ -1,6 +1,6 @@
 """The training loop: one epoch over the train split, one judgement of the dev split."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,90 +8,119 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from earlet.errors import RecipeError
+from earlet.errors import RecipeError, UsageError
 from earlet.scoring import score_waveforms
-from earlet_train.augmentations import AUGMENTATIONS
-from earlet_train.dataset import Split, batches
+from earlet_train.dataset import Split, batches, steps_per_epoch
+from earlet_train.distributed import Alone
+from earlet_train.losses import make_loss
 from earlet_train.network import build_network, numpy_logits
-from earlet_train.optimization import RunningMean, learning_rate, make_loss, make_optimizer
+from earlet_train.optimization import RunningMean, make_optimizer, set_learning_rate
 from earlet_train.recipe import Recipe
+from earlet_train.schedule import learning_rate
+from earlet_train.step import Step
 
 
 class Trainer:
     """A network under training, and all of its state: `state` after an epoch is all there is.
 
-    What an epoch does follows from that state, the recipe's seed and the epoch's number alone.
+    What an epoch does follows from that state, the recipe's seed, the epoch's number and the dev
+    losses so far. Raises RecipeError where the recipe's parts do not fit each other.
     """
 
-    def __init__(self, recipe: Recipe, *, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
+    def __init__(self, recipe: Recipe, *, processes: Alone) -> None:
+        self.recipe, self.processes, self.device = recipe, processes, processes.device
         training = recipe.training
+        if training.precision == "float16" and self.device.type != "cuda":
+            raise UsageError(
+                f"{recipe.source}: [training] precision is 'float16', which trains on a GPU only, "
+                f"and this runs on {self.device}. Set 'bfloat16' or 'float32'."
+            )
         torch.manual_seed(recipe.seed)
-        self.network = build_network(recipe).to(device)
-        self.judged = build_network(recipe).to(device)
+        self.network = build_network(recipe).to(self.device)
+        self.judged = build_network(recipe).to(self.device)
         if training.channels_last:
             self.network.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(training, self.network)
-        self.loss = make_loss(training, classes=len(recipe.labels), device=device)
+        loss = make_loss(training, classes=len(recipe.labels), device=self.device)
+        step = Step(self.network, loss, recipe)
+        self.augmentations, self.step = step.augmentations, processes.wrap(step)
+        # Half precision underflows: its gradients are scaled up until they no longer fit, then
+        # down again. Does nothing in the other precisions.
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, enabled=training.precision == "float16"
+        )
         decay = training.averaging
         self.mean = RunningMean(self.network, decay=decay) if decay else None
-        self.augmentations = [
-            AUGMENTATIONS[part.kind](part.settings, sample_rate_hz=recipe.data.sample_rate_hz)
-            for part in recipe.augmentations
-        ]
 
-    def epoch(self, split: Split, *, epoch: int, on_step: Callable[[float], None]) -> float:
-        """Train on every trial once; -> mean loss. `on_step` hears the loss of each batch."""
-        training, seed = self.recipe.training, [self.recipe.seed, epoch]
-        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-        rng = np.random.default_rng([*seed, len(split)])
+    def epoch(
+        self,
+        split: Split,
+        *,
+        epoch: int,
+        on_step: Callable[[float], None],
+        dev_losses: Sequence[float] = (),
+    ) -> float:
+        """Train on all that the epoch deals; -> mean loss. `on_step` hears the loss of each batch.
+
+        `epoch` counts from 0; `dev_losses` are those of the epochs before it.
+        """
+        training, processes = self.recipe.training, self.processes
+        # The first process draws what one process alone would.
+        seed = [self.recipe.seed, epoch]
+        others = [processes.rank] if processes.rank else []
+        torch.manual_seed(int(np.random.SeedSequence(seed + others).generate_state(1)[0]))
+        rng = np.random.default_rng([*seed, len(split), *others])
         if training.reset_optimizer_each_epoch:
             self.optimizer = make_optimizer(training, self.network)
-        self.network.train()
+        self.step.train()
         losses: list[float] = []
-        steps = -(-len(split) // training.batch_size)
-        dealt = batches(split, self.recipe, self.augmentations, epoch=epoch)
-        for step, (windows, labels) in enumerate(dealt):
-            for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate(training, epoch=epoch + step / steps)
-            loss = self.loss(self._logits(windows, rng), torch.from_numpy(labels).to(self.device))
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if training.clip_gradient_norm:
-                torch.nn.utils.clip_grad_norm_(
-                    self.network.parameters(), training.clip_gradient_norm
-                )
-            self.optimizer.step()
-            if self.mean is not None:
-                self.mean.follow(self.network)
-            losses.append(float(loss.detach()))
+        steps = steps_per_epoch(split, self.recipe)
+        dealt = batches(
+            split,
+            self.recipe,
+            self.augmentations,
+            epoch=epoch,
+            rank=processes.rank,
+            processes=processes.size,
+        )
+        for number, batch in enumerate(dealt):
+            rate = learning_rate(
+                training, epoch=epoch + number / steps, steps=steps, dev_losses=dev_losses
+            )
+            set_learning_rate(self.optimizer, rate)
+            arrays = (batch.windows, batch.targets, batch.is_copy)
+            tensors = (torch.from_numpy(array).to(self.device) for array in arrays)
+            task, penalty, mass = self.step(*tensors, rng, epoch * steps + number)
+            task_share, penalty_share = processes.shares(mass, batch.rows)
+            loss = task * task_share + penalty * penalty_share
+            self._descend(loss)
+            losses.append(processes.total(loss))
             if not np.isfinite(losses[-1]):
                 raise RecipeError(
-                    f"the loss became {losses[-1]} in epoch {epoch + 1}, step {step + 1}. Lower "
+                    f"the loss became {losses[-1]} in epoch {epoch + 1}, step {number + 1}. Lower "
                     "[training] learning_rate, or set clip_gradient_norm."
                 )
             on_step(losses[-1])
+        processes.average(self.network.state_dict().values())
+        if self.mean is not None:
+            processes.average(self.mean.weights.values())
         self._refuse_broken_weights(epoch)
         return float(np.mean(losses))
-
-    def _refuse_broken_weights(self, epoch: int) -> None:
-        """NaN can sit in weights that no score depends on yet; better found now than at export."""
-        for name, weight in self.network.state_dict().items():
-            if not bool(torch.isfinite(weight).all()):
-                raise RecipeError(
-                    f"{name} is no longer finite after epoch {epoch + 1}. Set [training] precision "
-                    "to float32, or lower learning_rate."
-                )
 
     def judge(self, split: Split) -> NDArray[np.float64]:
         """Raw log-odds [R] of a split by the weights that would be kept, in float32."""
         self.judged.load_state_dict(self.weights)
-        return score_waveforms(
-            map(split.waveform, range(len(split))),
+        own = range(self.processes.rank, len(split), self.processes.size)
+        scores = torch.zeros(len(split), dtype=torch.float64)
+        raw = score_waveforms(
+            map(split.waveform, own),
             numpy_logits(self.judged),
             policy=self.recipe.data.window,
             positive_index=self.recipe.positive_index,
         )
+        scores[own.start :: own.step] = torch.from_numpy(raw)
+        all_scores: NDArray[np.float64] = self.processes.sum(scores).cpu().numpy()
+        return all_scores
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -105,6 +134,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "mean": None if self.mean is None else self.mean.weights,
             "mean_steps": 0 if self.mean is None else self.mean.steps,
+            "scaler": self.scaler.state_dict(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -114,17 +144,27 @@ class Trainer:
         if self.mean is not None:
             self.mean.weights = {k: v.to(self.device) for k, v in state["mean"].items()}
             self.mean.steps = state["mean_steps"]
+        # States of runs begun before float16 was known have none.
+        self.scaler.load_state_dict(state.get("scaler", {}))
 
-    def _logits(self, windows: NDArray[np.float32], rng: np.random.Generator) -> Tensor:
-        """Windows [B, T] -> logits [B, K]; frontend in float32, model as the recipe says."""
+    def _descend(self, loss: Tensor) -> None:
+        """One step of the optimizer, and of the running mean."""
         training = self.recipe.training
-        features = self.network.features(torch.from_numpy(windows).to(self.device))
-        for augmentation in self.augmentations:
-            features = augmentation.features(features, rng)
-        if training.channels_last:
-            features = features.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=training.precision == "bfloat16"
-        ):
-            logits: Tensor = self.network.model(features)
-        return logits.float()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.processes.backward(self.scaler.scale(loss))
+        if training.clip_gradient_norm:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_gradient_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.mean is not None:
+            self.mean.follow(self.network)
+
+    def _refuse_broken_weights(self, epoch: int) -> None:
+        """NaN can sit in weights that no score depends on yet; better found now than at export."""
+        for name, weight in self.network.state_dict().items():
+            if not bool(torch.isfinite(weight).all()):
+                raise RecipeError(
+                    f"{name} is no longer finite after epoch {epoch + 1}. Set [training] precision "
+                    "to float32, or lower learning_rate."
+                )

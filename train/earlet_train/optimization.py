@@ -1,58 +1,48 @@
-"""What a recipe's [training] table means in torch: loss, optimizer, learning rate, running mean."""
+"""What moves the weights: the optimizer that a recipe names, and their running mean."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from earlet_train.recipe import Training
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-def make_loss(training: Training, *, classes: int, device: torch.device) -> Loss:
-    """-> (logits [B, K], label indices [B]) -> mean loss, weighted by class."""
-    weights = torch.tensor(training.class_weights or [1.0] * classes, device=device)
-    smoothing = training.label_smoothing
-
-    def nll(logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing)
-
-    def bce(logits: Tensor, labels: Tensor) -> Tensor:
-        wanted = F.one_hot(labels, classes).to(logits.dtype) * (1 - smoothing) + smoothing / classes
-        each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=1)
-        weight = weights[labels]
-        return (each * weight).sum() / weight.sum()
-
-    return {"nll": nll, "bce": bce}[training.loss]
+from earlet_train.network import Network
+from earlet_train.training import Training
 
 
 def make_optimizer(training: Training, network: nn.Module) -> torch.optim.Optimizer:
-    """Weight decay falls on matrices and kernels only: norms and biases have no scale to decay."""
-    trained = [p for p in network.parameters() if p.requires_grad]
-    groups = [
+    """Weight decay falls on matrices and kernels only: norms and biases have no scale to decay.
+
+    A group's `scale` says by how much its learning rate differs from that of the schedule.
+    """
+    apart = training.frontend_learning_rate
+    if apart is None or not isinstance(network, Network):
+        groups = decayed_and_not(training, network.parameters())
+    else:
+        own = {id(p) for p in network.frontend.parameters()}
+        groups = decayed_and_not(training, (p for p in network.parameters() if id(p) not in own))
+        for group in decayed_and_not(training, network.frontend.parameters()):
+            groups.append(group | {"scale": apart / training.learning_rate})
+    rate = training.learning_rate
+    if training.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=training.momentum)
+    kind = torch.optim.Adam if training.optimizer == "adam" else torch.optim.AdamW
+    return kind(groups, lr=rate, betas=training.betas, eps=training.eps, amsgrad=training.amsgrad)
+
+
+def decayed_and_not(training: Training, weights: Iterable[nn.Parameter]) -> list[dict[str, Any]]:
+    """Weights that are trained -> two groups, in torch's form: with weight decay, and without."""
+    trained = [p for p in weights if p.requires_grad]
+    return [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": training.weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    if training.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=training.learning_rate)
-    if training.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=training.learning_rate)
-    return torch.optim.SGD(groups, lr=training.learning_rate, momentum=0.9)
 
 
-def learning_rate(training: Training, *, epoch: float) -> float:
-    """At a point of the run, in epochs since its start (2.5 = half-way through the third)."""
-    rate = training.learning_rate
-    if epoch < training.warmup_epochs:
-        return rate * (epoch + 1e-3) / (training.warmup_epochs + 1e-3)
-    if training.schedule == "constant":
-        return rate
-    left = training.epochs - training.warmup_epochs
-    done = (epoch - training.warmup_epochs) / left if left > 0 else 1.0
-    return rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let every group learn at `rate`, or at its own multiple of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("scale", 1.0)
 
 
 class RunningMean:

@@ -70,6 +70,22 @@ class RunDisplay:
         )
 
 
+class Silence:
+    """A `Watcher` that shows nothing: of several processes only one speaks."""
+
+    def reading(self) -> None:
+        """One recording was read."""
+
+    def began(self, epoch: int, *, steps: int) -> None:
+        """An epoch begins."""
+
+    def stepped(self, loss: float) -> None:
+        """One batch is done."""
+
+    def ended(self, row: Epoch, *, is_best: bool) -> None:
+        """An epoch is done."""
+
+
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[str, int, int], None]]:
     """A bar per stage on a terminal, else nothing: yields `on_progress(stage, done, total)`."""

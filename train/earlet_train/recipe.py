@@ -19,8 +19,10 @@ from earlet_train.adapters import ADAPTERS
 from earlet_train.augmentations import AUGMENTATIONS
 from earlet_train.frontends import FRONTENDS
 from earlet_train.models import MODELS
-from earlet_train.ranges import Count, Natural, NotNegative, Positive, Rate
+from earlet_train.ranges import Count, Natural, Positive, Rate
+from earlet_train.shipped import shipped_recipes as shipped_recipes  # also for whoever asks here
 from earlet_train.tables import build, nearest, refuse_unknown
+from earlet_train.training import Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,37 +53,6 @@ class Data:
             short=self.short,
             pooling=self.pooling,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """[training]: how the weights are found.
-
-    `loss`: `nll`, the log-softmax likelihood of the label, or `bce`, each logit its own yes or no.
-    `class_weights`: one per label, in their order; empty = all 1.
-    `reset_optimizer_each_epoch`: forget the moments (the published Spec-ResNet code does).
-    `schedule`: the learning rate stays, or falls along a half `cosine` to zero after
-    `warmup_epochs`. `averaging`: decay per step of a running mean of the weights, which is then
-    what is judged and kept; 0 = none. `patience`: stop after so many epochs without a better dev
-    EER; 0 = never.
-    """
-
-    epochs: Count
-    batch_size: Count = 32
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    learning_rate: Positive = 1e-3
-    weight_decay: NotNegative = 0.0
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup_epochs: NotNegative = 0.0
-    loss: Literal["nll", "bce"] = "nll"
-    label_smoothing: Rate = 0.0
-    class_weights: tuple[Positive, ...] = ()
-    reset_optimizer_each_epoch: bool = False
-    clip_gradient_norm: NotNegative = 0.0
-    averaging: Rate = 0.0
-    precision: Literal["float32", "bfloat16"] = "float32"
-    channels_last: bool = False
-    patience: Natural = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +89,8 @@ class Part:
 class Recipe:
     """A whole recipe; `text` is the file verbatim, which every checkpoint carries along.
 
-    `positive`: the label that the detector is built to find, one of `labels`.
+    `positive`: the label that the detector is built to find, one of `labels`. `source` names the
+    file in errors.
     """
 
     name: str
@@ -136,6 +108,7 @@ class Recipe:
     export: Export = field(default_factory=Export)
     promises: Promises = field(default_factory=Promises)
     text: str = field(default="", repr=False)
+    source: str = field(default="the recipe", repr=False, compare=False)
 
     @property
     def positive_index(self) -> int:
@@ -163,23 +136,14 @@ def load_recipe(path_or_name: Path | str) -> Recipe:
     return parse_recipe(text, source=path.name)
 
 
-def shipped_recipes() -> dict[str, Path]:
-    """Name -> file of every recipe that comes with earlet."""
-    package = Path(__file__).parent
-    # A wheel holds them inside the package, a checkout beside it.
-    for folder in (package / "recipes", package.parent / "recipes"):
-        if folder.is_dir():
-            return {file.stem: file for file in sorted(folder.glob("*.toml"))}
-    return {}
-
-
 def parse_recipe(text: str, *, source: str) -> Recipe:
     """A recipe's text -> Recipe; `source` names the file in errors. Raises RecipeError."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{source} is not TOML: {error}.") from None
-    own = [f.name for f in dataclasses.fields(Recipe) if f.name not in ("augmentations", "text")]
+    inner = ("augmentations", "text", "source")
+    own = [f.name for f in dataclasses.fields(Recipe) if f.name not in inner]
     refuse_unknown(tables, [*own, "augmentation"], source=source, where=_TOP)
     values: dict[str, Any] = {}
     for name, value in tables.items():
@@ -191,7 +155,8 @@ def parse_recipe(text: str, *, source: str) -> Recipe:
             values["augmentations"] = _augmentations(value, source=source)
         else:
             values[name] = value
-    recipe = build(Recipe, values | {"text": text}, source=source, where=_TOP)
+    values |= {"text": text, "source": source}
+    recipe = build(Recipe, values, source=source, where=_TOP)
     _refuse_contradictions(recipe, source=source)
     return recipe
 

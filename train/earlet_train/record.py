@@ -1,7 +1,7 @@
 """What a training run leaves in `run.json`: what was run, and one row per epoch."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from earlet.manifest import canonical_json
@@ -24,7 +24,12 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What `run.json` says. `stopped`: why there is no further epoch, empty while there is."""
+    """What `run.json` says. `stopped`: why there is no further epoch, empty while there is.
+
+    `clips`: how many recordings of each split it was limited to, None = all. `labels_held`: how
+    many of each label the train split has; `labels_dealt`: how many of each an epoch deals, which
+    differs where the recipe balances them. `processes`: how many trained together.
+    """
 
     recipe: str
     recipe_version: str
@@ -39,6 +44,11 @@ class Run:
     device: str
     threads: int
     versions: dict[str, str]
+    clips: int | None = None
+    balance: str = "none"
+    labels_held: dict[str, int] = field(default_factory=dict)
+    labels_dealt: dict[str, int] = field(default_factory=dict)
+    processes: int = 1
     history: tuple[Epoch, ...] = ()
     stopped: str = ""
 
@@ -48,8 +58,12 @@ class Run:
         return min(self.history, key=lambda e: (e.dev_eer, e.dev_loss), default=None)
 
     def cannot_continue(self, other: "Run") -> str:
-        """Why a run described by `other` is no continuation of this one; empty where it is."""
-        for name in ("recipe_sha256", "seed", "corpus_sha256", "epochs_planned"):
+        """Why a run described by `other` is no continuation of this one; empty where it is.
+
+        (Batch norm and dropout see another part of a batch with another number of processes.)
+        """
+        names = ("recipe_sha256", "seed", "clips", "corpus_sha256", "epochs_planned", "processes")
+        for name in names:
             if getattr(self, name) != getattr(other, name):
                 return name.removesuffix("_sha256").replace("_", " ")
         return ""

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from earlet.errors import UsageError
@@ -22,11 +24,19 @@ from earlet_train.atomic import write_beside
 from earlet_train.calibration import fit_calibration, operating_point
 from earlet_train.checkpoint import BEST, LAST, Origin, save_checkpoint
 from earlet_train.curve import draw_curve
-from earlet_train.dataset import Split, corpus_hash, load_split
+from earlet_train.dataset import (
+    Split,
+    corpus_hash,
+    labels_dealt,
+    labels_held,
+    load_split,
+    steps_per_epoch,
+)
+from earlet_train.distributed import join
 from earlet_train.loop import Trainer
-from earlet_train.optimization import learning_rate
 from earlet_train.recipe import Recipe
 from earlet_train.record import RUN_FILE, Epoch, Run, write_run
+from earlet_train.schedule import learning_rate
 
 RESUME_FILE, CURVE_FILE = "resume.pt", "learning_curve.png"
 
@@ -49,12 +59,14 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to run, as opposed to what: none of it but `epochs` should change the result.
+    """How to run, as opposed to what: none of it but `epochs` and `clips` should change the result.
 
-    (Another number of threads, or a GPU, adds up in another order: equal to rounding only.)
+    `clips`: train and judge on so many recordings only, for a quick look. (Another number of
+    threads, or a GPU, adds up in another order: equal to rounding only.)
     """
 
     epochs: int | None = None
+    clips: int | None = None
     device: str = "auto"
     threads: int = 2
     resume: bool = False
@@ -71,29 +83,38 @@ def train_run(
     and ends in the same weights as a run that was never cut. Raises UsageError, CorpusError.
     """
     began = options.clock()
-    device = pick_device(options.device)
     torch.set_num_threads(options.threads)
     if options.epochs is not None:
         recipe = dataclasses.replace(
             recipe, training=dataclasses.replace(recipe.training, epochs=options.epochs)
         )
-    refuse_overwriting(out, options)
+    processes = join(options.device)
+    if processes.rank == 0:
+        refuse_overwriting(out, options)
+    # Before the corpus, so that a recipe that cannot be built is refused at once.
+    trainer = Trainer(recipe, processes=processes)
     train, dev = (
-        load_split(corpus, name, recipe=recipe, on_progress=watcher.reading)
+        load_split(corpus, name, recipe=recipe, clips=options.clips, on_progress=watcher.reading)
         for name in ("train", "dev")
     )
-    trainer = Trainer(recipe, device=device)
     run = describe(recipe, trainer, train, dev, corpus=corpus, options=options)
-    out.mkdir(parents=True, exist_ok=True)
-    if options.resume and (out / RESUME_FILE).is_file():
+    if processes.rank == 0:
+        out.mkdir(parents=True, exist_ok=True)
+    if options.resume:
         run = resume(out, run, trainer)
     try:
-        while not (why := reason_to_stop(run, recipe, options.clock() - began, options)):
+        while not (
+            # One clock decides for all.
+            why := processes.first(
+                partial(reason_to_stop, run, recipe, options.clock() - began, options)
+            )
+        ):
             run = one_epoch(run, trainer, train, dev, recipe=recipe, out=out, watcher=watcher)
         run = dataclasses.replace(run, stopped=why)
-        write_run(out, run)
+        if processes.rank == 0:
+            write_run(out, run)
     finally:
-        if run.history:
+        if run.history and processes.rank == 0:
             draw_curve(run, out / CURVE_FILE)
     return run
 
@@ -110,8 +131,9 @@ def one_epoch(
 ) -> Run:
     """Train and judge once more, and put everything on disk; -> the run with one more row."""
     started, epoch = time.monotonic(), len(run.history)
-    watcher.began(epoch + 1, steps=-(-len(train) // recipe.training.batch_size))
-    train_loss = trainer.epoch(train, epoch=epoch, on_step=watcher.stepped)
+    dev_losses, steps = [row.dev_loss for row in run.history], steps_per_epoch(train, recipe)
+    watcher.began(epoch + 1, steps=steps)
+    train_loss = trainer.epoch(train, epoch=epoch, on_step=watcher.stepped, dev_losses=dev_losses)
     raw, is_positive = trainer.judge(dev), positives(dev, recipe)
     # Both classes weigh the same, as in the EER.
     surprise = np.logaddexp(0, np.where(is_positive, -raw, raw))
@@ -120,10 +142,31 @@ def one_epoch(
         train_loss=train_loss,
         dev_loss=float((surprise[is_positive].mean() + surprise[~is_positive].mean()) / 2),
         dev_eer=equal_error_rate(raw, is_positive).eer,
-        learning_rate=learning_rate(recipe.training, epoch=epoch),
+        learning_rate=learning_rate(
+            recipe.training, epoch=epoch, steps=steps, dev_losses=dev_losses
+        ),
         seconds=round(time.monotonic() - started, 2),
     )
+    # The first process's clock is the run's.
+    row = trainer.processes.first(lambda: row)
     run = dataclasses.replace(run, history=(*run.history, row), stopped="")
+    if trainer.processes.rank == 0:
+        keep(run, trainer, raw, is_positive, recipe=recipe, out=out)
+    watcher.ended(row, is_best=run.best is row)
+    return run
+
+
+def keep(
+    run: Run,
+    trainer: Trainer,
+    raw: NDArray[np.float64],
+    is_positive: NDArray[np.bool_],
+    *,
+    recipe: Recipe,
+    out: Path,
+) -> None:
+    """Put the run's latest epoch, with its scores of dev, on disk: all that resuming needs."""
+    row = run.history[-1]
     calibration = fit_calibration(raw, is_positive)
     threshold, point = operating_point(raw, is_positive, calibration, data=f"{run.corpus}, dev")
     origin = Origin(
@@ -131,8 +174,8 @@ def one_epoch(
         seed=recipe.seed,
         corpus=run.corpus,
         corpus_sha256=run.corpus_sha256,
-        train_trials=len(train),
-        dev_trials=len(dev),
+        train_trials=run.train_trials,
+        dev_trials=run.dev_trials,
         dev_eer=row.dev_eer,
         threshold=threshold,
         operating_point=point,
@@ -147,8 +190,6 @@ def one_epoch(
     # repetition writes the same bytes.
     state = trainer.state() | {"run": canonical_json(dataclasses.asdict(run))}
     write_beside(out / RESUME_FILE, lambda file: torch.save(state, file))
-    watcher.ended(row, is_best=run.best is row)
-    return run
 
 
 def reason_to_stop(run: Run, recipe: Recipe, seconds: float, options: Options) -> str:
@@ -165,10 +206,20 @@ def reason_to_stop(run: Run, recipe: Recipe, seconds: float, options: Options) -
 
 
 def resume(out: Path, run: Run, trainer: Trainer) -> Run:
-    """Put the trainer where the run in `out` stopped; -> that run. Raises UsageError."""
-    state: dict[str, Any] = torch.load(
-        out / RESUME_FILE, map_location=trainer.device, weights_only=True
-    )
+    """Put the trainer where the run in `out` stopped; -> that run, or `run` where there is none.
+
+    Only the first process looks at `out`: the others may lie on other machines. Raises UsageError.
+    """
+
+    def read() -> dict[str, Any] | None:
+        file = out / RESUME_FILE
+        if not file.is_file():
+            return None
+        return dict(torch.load(file, map_location="cpu", weights_only=True))
+
+    state = trainer.processes.first(read)
+    if state is None:
+        return run
     earlier = TypeAdapter(Run).validate_json(state["run"])
     different = earlier.cannot_continue(run)
     if different:
@@ -186,18 +237,6 @@ def refuse_overwriting(out: Path, options: Options) -> None:
         raise UsageError(
             f"{out} already holds a run. Go on with it by --resume, or give another --out."
         )
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `cuda`, `cuda:1` -> the device, if this machine has it. Raises UsageError."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name != "cpu" and not (name.startswith("cuda") and torch.cuda.is_available()):
-        raise UsageError(
-            f"this machine has no device {name!r} that torch {torch.__version__} can use. Give "
-            "--device cpu, or install a build of torch for it."
-        )
-    return torch.device(name)
 
 
 def describe(
@@ -218,10 +257,15 @@ def describe(
         epochs_planned=recipe.training.epochs,
         device=str(trainer.device),
         threads=options.threads,
+        clips=options.clips,
+        balance=recipe.training.balance,
+        labels_held=labels_held(train, recipe),
+        labels_dealt=labels_dealt(train, recipe),
+        processes=trainer.processes.size,
         versions={"python": platform.python_version()} | {p: version(p) for p in packages},
     )
 
 
-def positives(split: Split, recipe: Recipe) -> Any:
+def positives(split: Split, recipe: Recipe) -> NDArray[np.bool_]:
     """[R], True where the trial's label is the one that the detector is built to find."""
     return np.array([trial.key == recipe.positive for trial in split.trials])
