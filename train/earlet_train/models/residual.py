@@ -81,6 +81,7 @@ class ResidualNetwork(Model):
         super().__init__(settings, shape=shape, classes=classes)
         channels, bins, frames = shape
         width = settings.channels
+        self.preact = settings.preact
         self.pooled = plan.pools
         self.stem = nn.Conv2d(channels, width, 3, padding=1)
         self.blocks = nn.ModuleList(

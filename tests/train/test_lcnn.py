@@ -1,0 +1,46 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from earlet_train.models.lcnn import Lcnn, LcnnSettings, MaxFeatureMap
+
+PUBLISHED = (1, 60, 404)
+
+
+@pytest.mark.parametrize(("classes", "parameters"), [(1, 269_729), (2, 269_826)])
+def test_it_has_the_published_number_of_parameters(classes: int, parameters: int) -> None:
+    """Published with one output; each further one reads 96 numbers and has a bias."""
+    model = Lcnn(LcnnSettings(), shape=PUBLISHED, classes=classes)
+    assert sum(p.numel() for p in model.parameters()) == parameters
+
+
+def test_the_maps_shrink_as_in_the_table() -> None:
+    model = Lcnn(LcnnSettings(), shape=PUBLISHED, classes=2).eval()
+    shapes: list[tuple[int, ...]] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        shapes.append(tuple(output.shape[1:]))
+
+    for module in model.body:
+        if isinstance(module, nn.MaxPool2d):
+            module.register_forward_hook(note)
+    assert model.embedding(torch.zeros(1, *PUBLISHED)).shape == (1, 96)
+    assert shapes == [(32, 30, 202), (48, 15, 101), (64, 7, 50), (32, 3, 25)]
+
+
+def test_a_max_feature_map_keeps_the_larger_of_two_halves() -> None:
+    x = torch.tensor([1.0, -2.0, 0.5, 3.0]).reshape(1, 4, 1, 1)
+    assert MaxFeatureMap()(x).flatten().tolist() == [1.0, 3.0]
+
+
+def test_it_reads_any_length_with_and_without_lstms() -> None:
+    for lstms in (0, 2):
+        model = Lcnn(LcnnSettings(lstms=lstms), shape=PUBLISHED, classes=2).eval()
+        assert model(torch.zeros(2, 1, 60, 123)).shape == (2, 2)
+        assert bool(model.why_not_streaming()) is bool(lstms)
+
+
+def test_a_picture_too_small_for_four_pools_is_refused() -> None:
+    for shape in ((1, 15, 100), (1, 60, 15)):
+        with pytest.raises(ValueError, match="expected at least 16 x 16"):
+            Lcnn(LcnnSettings(), shape=shape, classes=2)
