@@ -30,6 +30,9 @@ class Example:
 
 
 EXAMPLES: dict[str, Example] = {
+    "clstm": Example(settings={"hidden": 32}),
+    "fcn": Example(shape=(3, 64, 50), settings={"width": 16}),
+    "res2net": Example(settings={"blocks": (2, 2), "channels": (16, 32), "fusion": "views"}),
     "resnet50": Example(settings={"blocks": (1, 2, 1, 1), "channels": 16}),
 }
 
