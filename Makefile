@@ -57,5 +57,9 @@ $(DEMO)/run/run.json: $(DEMO)/corpus/corpus.json
 $(DEMO)/bundle/manifest.json: $(DEMO)/run/run.json
 	$(EARLET) export $(DEMO)/run --data $(DEMO)/corpus --out $(DEMO)/bundle --force
 
+.PHONY: augmentations
+augmentations: $(DEMO)/corpus/corpus.json  ## a picture of what every augmentation does, before and after
+	$(PYTHON) -m earlet_train.augmentations.show --data $(DEMO)/corpus --out build/augmentations.png
+
 clean:  ## remove what make made, but not the download cache
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
