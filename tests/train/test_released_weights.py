@@ -65,7 +65,7 @@ def test_released_mfcc_weights_answer_as_the_published_network_does(tmp_path: Pa
         ours = model.eval()(x).log_softmax(1)
         theirs = published(stored, x, ran=RAN_IN_MFCC, pools=(3, 6, 9))
     torch.testing.assert_close(ours[:, [1, 0]], theirs, rtol=1e-4, atol=1e-4)
-    assert loaded.left == ()
+    assert (loaded.left, loaded.fresh) == ((), ())
 
 
 def test_the_outputs_follow_the_order_of_the_labels(tmp_path: Path) -> None:
@@ -194,6 +194,7 @@ def test_imagenet_weights_load_but_for_the_last_layer(tmp_path: Path) -> None:
         model = ResNet50(settings, shape=(channels, 64, 64), classes=2)
         loaded = load_released(saved(tmp_path, stored), model, labels=("a", "b"))
         assert set(loaded.left) == {"fc.weight", "fc.bias"}
+        assert set(loaded.fresh) == {"output.weight", "output.bias"}
         ours = model.eval().embedding(x.expand(2, channels, 64, 64))
         theirs = source.eval().embedding(x.expand(2, 3, 64, 64))
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)

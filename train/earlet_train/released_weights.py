@@ -3,6 +3,8 @@
     model = build_network(recipe).model
     load_released(Path("spec_logical.pth"), model, labels=recipe.labels)
 
+`earlet_train.adopt` makes a checkpoint of a network whose weights were released.
+
 Known: the weights published with Spec- and MFCC-ResNet (nesl/asvspoof2019), those of the LFCC-LCNN
 baseline of ASVspoof 2021, and any weights of an ImageNet ResNet50 under torchvision's names. The
 files are not part of earlet: download them where their authors publish them. They are read as
@@ -41,11 +43,12 @@ _COUNTER = "num_batches_tracked"
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """How much was taken, and the names of what the file holds beside it."""
+    """How much was taken; names of what the file holds beside it, and of ours that it lacks."""
 
     tensors: int
     numbers: int
     left: tuple[str, ...]
+    fresh: tuple[str, ...]
 
 
 def load_released(path: Path, model: Model, *, labels: Sequence[str]) -> Loaded:
@@ -58,10 +61,11 @@ def load_released(path: Path, model: Model, *, labels: Sequence[str]) -> Loaded:
     stored = read_weights(path)
     layout = layout_of(model, labels)
     modules = layout.modules(stored, source=path)
-    weights, used = model.state_dict(), set()
+    weights, used, fresh = model.state_dict(), set(), []
     for name, ours in weights.items():
         module, _, leaf = name.rpartition(".")
         if module not in modules:
+            fresh.append(name)
             continue
         theirs = f"{modules[module]}.{leaf}"
         if theirs not in stored:
@@ -79,6 +83,7 @@ def load_released(path: Path, model: Model, *, labels: Sequence[str]) -> Loaded:
         tensors=len(used),
         numbers=sum(stored[name].numel() for name in used),
         left=tuple(name for name in stored if name not in used),
+        fresh=tuple(fresh),
     )
 
 
