@@ -1,5 +1,6 @@
 """The training loop: one epoch over the train split, one judgement of the dev split."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ class Trainer:
             )
         torch.manual_seed(recipe.seed)
         self.network = build_network(recipe).to(self.device)
-        self.judged = build_network(recipe).to(self.device)
+        self.judged = copy.deepcopy(self.network)
         if training.channels_last:
             self.network.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(training, self.network)
