@@ -1,52 +1,99 @@
+"""LFCC against the lines of the two baselines, and what each of them promises."""
+
+from dataclasses import replace
+
 import numpy as np
+import pytest
+import torch
 import torchaudio
+from numpy.typing import NDArray
+from oracles.lfcc import oracle
 
-from earlet_train.lfcc import FILTERS, delta, lfcc, matrices
+from earlet_train.frontends.lfcc import Lfcc, LfccSettings
+from earlet_train.lfcc import lfcc
+
+RATE_HZ = 16_000
+RECENT, OLD = LfccSettings(), LfccSettings(definition="2019")
 
 
-def test_a_second_gives_99_frames_of_60() -> None:
-    noise = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
-    assert lfcc(noise, sample_rate_hz=16_000).shape == (99, 60)
-    assert lfcc(noise[:100], sample_rate_hz=16_000).shape == (0, 60)
+def noise(samples: int = 16_000, level: float = 0.1) -> NDArray[np.float32]:
+    rng = np.random.default_rng(0)
+    return rng.standard_normal(samples).astype(np.float32) * np.float32(level)
 
 
-def test_silence_is_finite() -> None:
-    assert np.isfinite(lfcc(np.zeros(16_000, dtype=np.float32), sample_rate_hz=16_000)).all()
+def features(waveform: NDArray[np.float32], settings: LfccSettings) -> NDArray[np.float32]:
+    values = Lfcc(settings, sample_rate_hz=RATE_HZ)(torch.from_numpy(waveform)[None])[0, 0]
+    array: NDArray[np.float32] = values.numpy()
+    return array
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        RECENT,
+        OLD,
+        replace(RECENT, centre="causal", slope_edges="valid"),
+        replace(RECENT, high_hz=8000.0, filters=30, coefficients=13, slopes=1, centre="none"),
+        replace(OLD, centre="reflect", floor=1e-6, slopes=0),
+    ],
+)
+def test_lfcc_is_what_the_baselines_compute(settings: LfccSettings) -> None:
+    ramp = noise() * np.linspace(0, 1, 16_000, dtype=np.float32) ** 4
+    for waveform in (noise(), ramp, np.zeros(16_000, np.float32), np.sign(noise())):
+        expected = oracle(waveform.astype(np.float64), settings, RATE_HZ)[0]
+        np.testing.assert_allclose(features(waveform, settings), expected, atol=1e-4)
+
+
+def test_four_seconds_give_the_published_size() -> None:
+    assert features(noise(64_000), RECENT).shape == (60, 401)
+    assert features(noise(64_000), OLD).shape == (60, 399)
+
+
+def test_what_lies_above_a_quarter_of_the_rate_is_not_heard_in_2021() -> None:
+    t = np.arange(16_000) / RATE_HZ
+    low = noise()
+    high = (0.05 * np.sin(2 * np.pi * 6000 * t)).astype(np.float32)
+    # Away from the edges: where the sine begins and ends it is heard everywhere.
+    inner = slice(4, -4)
+    for settings, heard in ((RECENT, False), (OLD, True)):
+        moved = np.abs(features(low + high, settings) - features(low, settings))[:20, inner]
+        assert (moved.max() > 0.2) == heard
+
+
+def test_the_first_coefficient_of_2021_is_the_log_energy_per_sample() -> None:
+    # White noise of variance v puts v * sum(window^2) of power into each of the 256 bins kept.
+    white = noise(160_000)
+    first = features(white, replace(RECENT, slopes=0))[0, 4:-4]
+    spectrum = np.abs(1 - 0.97 * np.exp(-2j * np.pi * np.arange(256) / 1024)) ** 2
+    expected = white.var() * (np.hamming(321)[:-1] ** 2).sum() * spectrum.sum() / 1024
+    assert np.log10((10.0**first).mean()) == pytest.approx(np.log10(expected), abs=0.02)
 
 
 def test_the_level_moves_only_the_first_coefficient() -> None:
-    noise = np.random.default_rng(0).standard_normal(16_000).astype(np.float32) * 0.01
-    quiet, loud = (lfcc(noise * gain, sample_rate_hz=16_000) for gain in (1, 10))
-    # +20 dB on each of 20 filters through an orthonormal DCT.
-    np.testing.assert_allclose(loud[:, 0] - quiet[:, 0], 2 * np.sqrt(FILTERS), atol=1e-3)
-    np.testing.assert_allclose(loud[:, 1:], quiet[:, 1:], atol=1e-3)
-
-
-def test_the_slope_of_a_ramp_is_two_inside_and_one_at_its_ends() -> None:
-    ramp = np.arange(6.0)[:, None]
-    assert delta(ramp)[:, 0].tolist() == [1, 2, 2, 2, 2, 1]
+    for settings in (RECENT, OLD):
+        quiet, loud = (features(noise() * gain, settings)[:20] for gain in (1, 10))
+        # +20 dB: on the energy itself, or on each of 20 filters through an orthonormal DCT.
+        rise = 2.0 if settings is RECENT else 2 * np.sqrt(20)
+        np.testing.assert_allclose(loud[0] - quiet[0], rise, atol=1e-3)
+        np.testing.assert_allclose(loud[1:], quiet[1:], atol=1e-3)
 
 
 def test_a_tone_is_strongest_in_its_own_filter() -> None:
-    filters, dct = matrices(16_000)
-    tone = np.sin(2 * np.pi * 2000 / 16_000 * np.arange(16_000)).astype(np.float32)
-    static = lfcc(tone, sample_rate_hz=16_000)[5, :FILTERS]
-    energy = static @ dct.T
+    frontend = Lfcc(replace(OLD, slopes=0), sample_rate_hz=RATE_HZ)
+    tone = np.sin(2 * np.pi * 2000 / RATE_HZ * np.arange(16_000)).astype(np.float32)
+    energy = frontend.cosines.T @ frontend(torch.from_numpy(tone)[None])[0, 0]
     # Centres lie 8000 / 21 Hz apart, the first at one such step.
-    assert int(energy.argmax()) == round(2000 / (8000 / 21)) - 1
-    assert filters.shape == (257, FILTERS)
+    assert (energy.argmax(dim=0) == round(2000 / (8000 / 21)) - 1).all()
 
 
 def test_static_coefficients_follow_torchaudio() -> None:
-    """torchaudio's own LFCC on the pre-emphasised signal, its frames as ours."""
-    import torch
-
-    noise = np.random.default_rng(1).standard_normal(8000).astype(np.float32)
-    emphasised = np.append(noise[:1], noise[1:] - np.float32(0.97) * noise[:-1])
+    """torchaudio's own LFCC on the pre-emphasised signal, its frames as those of 2019."""
+    waveform = noise(8000)
+    emphasised = np.append(waveform[:1], waveform[1:] - np.float32(0.97) * waveform[:-1])
     transform = torchaudio.transforms.LFCC(
-        sample_rate=16_000,
-        n_filter=FILTERS,
-        n_lfcc=FILTERS,
+        sample_rate=RATE_HZ,
+        n_filter=20,
+        n_lfcc=20,
         log_lf=True,
         speckwargs={
             "n_fft": 512,
@@ -57,7 +104,42 @@ def test_static_coefficients_follow_torchaudio() -> None:
         },
     )
     # It centres the short window in 512 samples: frame i begins (512 - 320) / 2 = 96 later.
-    theirs = transform(torch.from_numpy(np.pad(emphasised, (96, 96)))).numpy().T
+    theirs = transform(torch.from_numpy(np.pad(emphasised, (96, 96)))).numpy()
     # Natural log against base 10.
-    ours = lfcc(noise, sample_rate_hz=16_000)[:, :FILTERS] * np.log(10)
-    np.testing.assert_allclose(ours[1:-1], theirs[1 : len(ours) - 1], rtol=1e-3, atol=1e-2)
+    ours = features(waveform, replace(OLD, slopes=0)) * np.log(10)
+    # It adds 1e-6 under the log.
+    np.testing.assert_allclose(ours, theirs[:, : ours.shape[1]], rtol=1e-3, atol=1e-2)
+
+
+def test_valid_slopes_are_the_repeated_ones_without_the_edges() -> None:
+    repeated, valid = (
+        features(noise(), replace(RECENT, slope_edges=edges)) for edges in ("repeat", "valid")
+    )
+    np.testing.assert_allclose(valid, repeated[:, 2:-2], atol=1e-5)
+
+
+def test_it_streams_when_nothing_waits_for_the_end() -> None:
+    def reason(settings: LfccSettings) -> str:
+        return Lfcc(settings, sample_rate_hz=RATE_HZ).why_not_streaming()
+
+    assert "centre = 'zero'" in reason(RECENT)
+    assert reason(replace(RECENT, centre="causal")).startswith("slope_edges = 'repeat'")
+    assert reason(replace(RECENT, centre="causal", slope_edges="valid")) == ""
+    assert reason(replace(OLD, slopes=0)) == ""
+
+
+def test_one_recording_as_rows_for_the_mixtures() -> None:
+    assert lfcc(noise(), sample_rate_hz=RATE_HZ).shape == (99, 60)
+    assert lfcc(noise(100), sample_rate_hz=RATE_HZ).shape == (0, 60)
+    # A single frame: every slope is zero.
+    assert not lfcc(noise(320), sample_rate_hz=RATE_HZ)[:, 20:].any()
+    np.testing.assert_array_equal(lfcc(noise(), sample_rate_hz=RATE_HZ), features(noise(), OLD).T)
+
+
+def test_impossible_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="must not exceed filters = 20, found 21"):
+        LfccSettings(coefficients=21)
+    with pytest.raises(ValueError, match="do not fit a rate of 16000 Hz"):
+        Lfcc(LfccSettings(high_hz=9000.0), sample_rate_hz=RATE_HZ)
+    with pytest.raises(ValueError, match="fall between two bins of n_fft 512"):
+        Lfcc(replace(OLD, filters=600), sample_rate_hz=RATE_HZ)
