@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from earlet.cli import run
+from earlet_train.shipped import shipped_recipes
 
 
 def test_train_writes_a_run_and_json_alone_on_stdout(
@@ -23,6 +25,16 @@ def test_train_writes_a_run_and_json_alone_on_stdout(
     assert (out / "best.safetensors").is_file()
     assert run([*command, "--epochs", "1"]) == 2
     assert "--resume" in capfd.readouterr().err
+
+
+def test_a_quick_look_is_an_option(
+    corpus: Path, recipe_text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(recipe_text)
+    command = ["train", str(recipe), "--corpus", str(corpus), "--out", str(tmp_path / "run")]
+    assert run([*command, "--threads", "1", "--epochs", "1", "--clips", "16", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["train_trials"] == 16
 
 
 def test_another_seed_can_be_given(
@@ -65,3 +77,7 @@ def test_help_shows_an_example_without_loading_torch() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "earlet train demo --corpus" in done.stdout
+    assert "torchrun --nproc-per-node" in done.stdout
+    said = re.sub(r"[\W_]+", " ", done.stdout)
+    for name in shipped_recipes():
+        assert re.sub(r"[\W_]+", " ", name) in said

@@ -1,4 +1,6 @@
 import shutil
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,19 @@ from numpy.typing import NDArray
 
 from earlet.errors import CorpusError
 from earlet.manifest import WindowPolicy
+from earlet.protocol import read_protocol
 from earlet_train.augmentations.gain import Gain, GainSettings
-from earlet_train.dataset import batches, corpus_hash, load_split, training_window
+from earlet_train.dataset import (
+    Batch,
+    Split,
+    batches,
+    corpus_hash,
+    evenly,
+    labels_dealt,
+    load_split,
+    steps_per_epoch,
+    training_window,
+)
 from earlet_train.recipe import Recipe, parse_recipe
 
 POLICY = WindowPolicy(window_samples=1000, hop_samples=500, min_samples=10)
@@ -35,25 +48,83 @@ def test_an_epoch_deals_every_trial_once_and_the_next_in_another_order(
     split = load_split(corpus, "train", recipe=recipe)
     gain = Gain(GainSettings(), sample_rate_hz=16_000)
 
-    def deal(epoch: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def deal(epoch: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         dealt = list(batches(split, recipe, [gain], epoch=epoch))
-        assert [len(windows) for windows, _ in dealt] == [8] * 6
-        return np.concatenate([w for w, _ in dealt]), np.concatenate([k for _, k in dealt])
+        assert [(len(batch.windows), batch.rows) for batch in dealt] == [(8, 8)] * 6
+        return windows_of(dealt), np.concatenate([batch.targets for batch in dealt])
 
-    windows, labels = deal(0)
+    windows, targets = deal(0)
     assert windows.shape == (48, 12_000)
-    assert windows.dtype == np.float32
-    assert np.bincount(labels).tolist() == [24, 24]
+    assert windows.dtype == targets.dtype == np.float32
+    np.testing.assert_array_equal(np.sort(targets, axis=1), [[0, 1]] * 48)
+    assert targets.sum(axis=0).tolist() == [24, 24]
     again, _ = deal(0)
     np.testing.assert_array_equal(again, windows)
     other, _ = deal(1)
     assert not np.array_equal(other, windows)
 
 
+def windows_of(dealt: Iterable[Batch]) -> NDArray[np.float32]:
+    return np.concatenate([batch.windows[: batch.rows] for batch in dealt])
+
+
+@pytest.mark.parametrize("processes", [2, 3, 5])
+def test_processes_deal_together_what_one_deals_alone(
+    corpus: Path, recipe_text: str, processes: int
+) -> None:
+    text = recipe_text.replace("batch_size = 8", "batch_size = 47")
+    recipe = parse_recipe(text, source="tiny.toml")
+    split = load_split(corpus, "train", recipe=recipe)
+    gain = Gain(GainSettings(), sample_rate_hz=16_000)
+    alone = list(batches(split, recipe, [gain], epoch=2))
+    shares = [
+        list(batches(split, recipe, [gain], epoch=2, rank=rank, processes=processes))
+        for rank in range(processes)
+    ]
+    for number, whole in enumerate(alone):
+        parts = [share[number] for share in shares]
+        assert sum(part.rows for part in parts) == whole.rows
+        for rank, part in enumerate(parts):
+            np.testing.assert_array_equal(part.windows[: part.rows], whole.windows[rank::processes])
+    # The last batch is one clip: the others have none of it, but something to go through the net.
+    assert [share[1].rows for share in shares] == [1] + [0] * (processes - 1)
+    assert all(len(share[1].windows) == 1 for share in shares)
+
+
+def test_copies_are_marked_and_differ_from_their_recording(corpus: Path, recipe_text: str) -> None:
+    recipe = parse_recipe(
+        recipe_text + 'balance = "multiply"\nbalance_to = 30\n', source="tiny.toml"
+    )
+    split = load_split(corpus, "train", recipe=recipe)
+    gain = Gain(GainSettings(), sample_rate_hz=16_000)
+    assert labels_dealt(split, recipe) == {"bonafide": 30, "spoof": 30}
+    assert steps_per_epoch(split, recipe) == 8
+    dealt = list(batches(split, recipe, [gain], epoch=0))
+    assert len(dealt) == 8
+    assert sum(int(batch.is_copy.sum()) for batch in dealt) == 12
+    assert len(np.unique(windows_of(dealt), axis=0)) == 60
+
+
+def test_a_few_clips_are_spread_evenly_over_labels_and_systems(
+    corpus: Path, recipe: Recipe
+) -> None:
+    def counts(split: Split) -> dict[str, int]:
+        return dict(sorted(Counter(trial.system for trial in split.trials).items()))
+
+    few = load_split(corpus, "train", recipe=recipe, clips=8)
+    assert counts(few) == {"-": 4, "A01": 2, "A02": 2}
+    # Where one label has no more, the others give the rest.
+    trials = [t for t in read_protocol(corpus, "train") if t.system != "A02"]
+    assert len(evenly(trials, 34, seed=1)) == 34
+    assert Counter(t.key for t in evenly(trials, 34, seed=1)) == {"bonafide": 22, "spoof": 12}
+    assert len(evenly(trials, 1000, seed=1)) == len(trials)
+    assert evenly(trials, 10, seed=1) == evenly(trials, 10, seed=1) != evenly(trials, 10, seed=2)
+
+
 def test_labels_follow_the_order_of_the_recipe(corpus: Path, recipe_text: str) -> None:
     turned = parse_recipe('labels = ["spoof", "bonafide"]\n' + recipe_text, source="turned.toml")
     split = load_split(corpus, "train", recipe=turned)
-    spoof = sum(int((labels == 0).sum()) for _, labels in batches(split, turned, [], epoch=0))
+    spoof = sum(int(batch.targets[:, 0].sum()) for batch in batches(split, turned, [], epoch=0))
     assert spoof == int(split.is_spoof.sum())
 
 

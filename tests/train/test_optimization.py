@@ -1,29 +1,12 @@
-import dataclasses
-
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from earlet_train.optimization import RunningMean, learning_rate, make_loss, make_optimizer
-from earlet_train.recipe import Training
-
-CPU = torch.device("cpu")
-
-
-def test_nll_is_cross_entropy_with_class_weights() -> None:
-    logits, labels = torch.randn(8, 2), torch.arange(8) % 2
-    loss = make_loss(Training(epochs=1, class_weights=(9.0, 1.0)), classes=2, device=CPU)
-    expected = F.nll_loss(F.log_softmax(logits, 1), labels, weight=torch.tensor([9.0, 1.0]))
-    torch.testing.assert_close(loss(logits, labels), expected)
-
-
-def test_bce_asks_each_logit_alone() -> None:
-    loss = make_loss(Training(epochs=1, loss="bce"), classes=3, device=CPU)
-    sure = torch.full((3, 3), -20.0) + 40 * torch.eye(3)
-    assert float(loss(sure, torch.arange(3))) < 1e-6
-    # A common shift of all logits leaves the softmax alone, but not three yes-or-no answers.
-    assert float(loss(sure + 30, torch.arange(3))) > 5
+from earlet_train.network import build_network
+from earlet_train.optimization import RunningMean, make_optimizer, set_learning_rate
+from earlet_train.recipe import parse_recipe
+from earlet_train.training import Training
 
 
 @pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
@@ -43,15 +26,31 @@ def test_every_optimizer_lowers_a_loss_and_decays_no_bias(kind: str) -> None:
     assert F.cross_entropy(layer(x), y).item() < 0.8 * first
 
 
-def test_the_rate_warms_up_then_falls_to_nothing() -> None:
-    training = Training(epochs=10, learning_rate=1.0, schedule="cosine", warmup_epochs=2.0)
-    rates = [learning_rate(training, epoch=e / 4) for e in range(41)]
-    assert rates[0] < 0.01
-    assert max(rates) == pytest.approx(1.0, abs=0.01) == rates[8]
-    assert rates[8:] == sorted(rates[8:], reverse=True)
-    assert rates[-1] == pytest.approx(0.0, abs=1e-9)
-    constant = dataclasses.replace(training, schedule="constant", warmup_epochs=0.0)
-    assert {learning_rate(constant, epoch=e) for e in range(10)} == {1.0}
+def test_what_a_recipe_says_of_adam_and_sgd_reaches_them() -> None:
+    layer = nn.Linear(4, 2)
+    adam = make_optimizer(
+        Training(epochs=1, optimizer="adam", betas=(0.9, 0.98), eps=1e-9, amsgrad=True), layer
+    )
+    said = [(g["betas"], g["eps"], g["amsgrad"]) for g in adam.param_groups]
+    assert said == [((0.9, 0.98), 1e-9, True)] * 2
+    sgd = make_optimizer(Training(epochs=1, optimizer="sgd", momentum=0.5), layer)
+    assert [g["momentum"] for g in sgd.param_groups] == [0.5, 0.5]
+
+
+def test_the_frontend_may_learn_at_its_own_rate(recipe_text: str) -> None:
+    network = build_network(parse_recipe(recipe_text, source="tiny.toml"))
+    # `bands` has nothing to train: a scale per band stands for a filterbank that has.
+    network.frontend.register_parameter("scale", nn.Parameter(torch.ones(32)))
+    training = Training(epochs=1, optimizer="sgd", learning_rate=0.1, frontend_learning_rate=0.01)
+    optimizer = make_optimizer(training, network)
+    set_learning_rate(optimizer, 0.05)
+    rates = {
+        id(weight): group["lr"] for group in optimizer.param_groups for weight in group["params"]
+    }
+    own = {id(p) for p in network.frontend.parameters()}
+    assert len(rates) == len(list(network.parameters()))
+    for key, rate in rates.items():
+        assert rate == pytest.approx(0.005 if key in own else 0.05)
 
 
 def test_the_running_mean_forgets_where_it_started() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from earlet.errors import CorpusError, UsageError
+from earlet.errors import CorpusError, RecipeError, UsageError
 from earlet_train.checkpoint import load_checkpoint
 from earlet_train.recipe import Recipe, parse_recipe
 from earlet_train.record import Epoch, Run
@@ -18,12 +18,13 @@ class Onlooker:
 
     def __init__(self, *, kill_at: int = -1) -> None:
         self.kill_at, self.read, self.steps, self.rows = kill_at, 0, 0, list[Epoch]()
+        self.epoch_steps = 0
 
     def reading(self) -> None:
         self.read += 1
 
     def began(self, epoch: int, *, steps: int) -> None:
-        assert steps == 6
+        self.epoch_steps = steps
 
     def stepped(self, loss: float) -> None:
         self.steps += 1
@@ -47,11 +48,17 @@ def go(
     *,
     resume: bool = False,
     epochs: int | None = None,
+    clips: int | None = None,
     limit_minutes: float = float("inf"),
     device: str = "cpu",
 ) -> Run:
     options = Options(
-        device=device, threads=1, resume=resume, epochs=epochs, limit_minutes=limit_minutes
+        device=device,
+        threads=1,
+        resume=resume,
+        epochs=epochs,
+        clips=clips,
+        limit_minutes=limit_minutes,
     )
     watcher = onlooker or Onlooker()
     return train_run(recipe, corpus=corpus, out=out, options=options, watcher=watcher)
@@ -64,6 +71,8 @@ def test_three_epochs_tell_voices_from_buzzes(recipe: Recipe, corpus: Path, tmp_
     assert run.best.dev_eer < 0.2
     assert run.history[-1].train_loss < run.history[0].train_loss
     assert (onlooker.read, onlooker.steps, len(onlooker.rows)) == (72, 18, 3)
+    assert onlooker.epoch_steps == 6
+    assert run.labels_held == run.labels_dealt == {"bonafide": 24, "spoof": 24}
     written = json.loads((tmp_path / "run" / "run.json").read_text())
     assert written["stopped"] == "all 3 epochs done"
     assert written["best"]["epoch"] == run.best.epoch
@@ -142,6 +151,9 @@ def test_a_limit_of_time_begins_no_epoch_that_would_pass_it(
         "label_smoothing = 0.1\nclass_weights = [2.0, 1.0]",
         'precision = "bfloat16"\nchannels_last = true',
         'optimizer = "adam"\nreset_optimizer_each_epoch = true\nclip_gradient_norm = 1.0',
+        'balance = "multiply"\nbalance_to = 36\nfrontend_learning_rate = 1e-3',
+        'balance = "undersample"\nbalance_to = 20\namsgrad = true\nbetas = [0.9, 0.98]',
+        'augment = "frontend-output"\n[[augmentation]]\nkind = "mixup"',
     ],
 )
 def test_every_way_of_training_learns(
@@ -170,6 +182,65 @@ def test_resuming_something_else_is_refused(
     other = parse_recipe(recipe_text.replace("0.5", "0.6"), source="tiny.toml")
     with pytest.raises(UsageError, match="its recipe is not"):
         go(other, corpus, tmp_path / "run", epochs=1, resume=True)
+
+
+def test_what_balance_deals_is_written_down(recipe_text: str, corpus: Path, tmp_path: Path) -> None:
+    text = recipe_text + 'balance = "multiply"\nbalance_to = 30\n'
+    onlooker = Onlooker()
+    go(parse_recipe(text, source="tiny.toml"), corpus, tmp_path / "run", onlooker, epochs=1)
+    written = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert written["balance"] == "multiply"
+    assert written["labels_held"] == {"bonafide": 24, "spoof": 24}
+    assert written["labels_dealt"] == {"bonafide": 30, "spoof": 30}
+    assert onlooker.steps == onlooker.epoch_steps == 8
+
+
+def test_a_quick_look_says_so_and_goes_on_only_as_one(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    onlooker = Onlooker()
+    run = go(recipe, corpus, tmp_path / "run", onlooker, clips=12, limit_minutes=1e-9)
+    assert onlooker.read == 24
+    assert (run.clips, run.train_trials, run.dev_trials) == (12, 12, 12)
+    look = go(recipe, corpus, tmp_path / "look", clips=12, epochs=1)
+    assert look.labels_held == {"bonafide": 6, "spoof": 6}
+    with pytest.raises(UsageError, match="its clips is not"):
+        go(recipe, corpus, tmp_path / "look", clips=14, epochs=1, resume=True)
+    with pytest.raises(UsageError, match="its clips is not"):
+        go(recipe, corpus, tmp_path / "look", epochs=1, resume=True)
+
+
+def test_a_run_of_an_older_earlet_goes_on(recipe: Recipe, corpus: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    go(recipe, corpus, whole)
+    with pytest.raises(KeyboardInterrupt):
+        go(recipe, corpus, broken, Onlooker(kill_at=9))
+    # What earlier versions wrote: no scaler, and fewer facts about the run.
+    state = torch.load(broken / "resume.pt", weights_only=True)
+    del state["scaler"]
+    facts = json.loads(state["run"])
+    for name in ("clips", "balance", "labels_held", "labels_dealt", "processes"):
+        del facts[name]
+    torch.save(state | {"run": json.dumps(facts)}, broken / "resume.pt")
+    go(recipe, corpus, broken, resume=True)
+    for name in FILES:
+        assert (broken / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_recipe_that_cannot_be_built_is_refused_before_the_corpus_is_read(
+    recipe_text: str, tmp_path: Path
+) -> None:
+    text = recipe_text.replace("window_samples = 12000", "window_samples = 200")
+    short = parse_recipe(text.replace("= 4000", "= 1"), source="mine.toml")
+    with pytest.raises(RecipeError, match=r"mine.toml: \[frontend\] of kind 'bands'"):
+        go(short, tmp_path / "nowhere", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_half_precision_asks_for_a_gpu(recipe_text: str, corpus: Path, tmp_path: Path) -> None:
+    half = parse_recipe(recipe_text + 'precision = "float16"', source="tiny.toml")
+    with pytest.raises(UsageError, match=r"tiny.toml: \[training\] precision .*GPU"):
+        go(half, corpus, tmp_path / "run")
 
 
 def test_a_device_that_is_not_there_is_refused(

@@ -157,3 +157,6 @@ def share_the_processor() -> None:
     sleeping (57 ms a clip instead of 11, two threads on two busy cores), and alone it gains little.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        # Else every process tells that each network might do without the search for unused weights.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

@@ -20,10 +20,12 @@ only where there are several processes.
 
 import os
 from collections.abc import Callable, Iterable
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from earlet.errors import UsageError
 
@@ -143,9 +145,12 @@ def launch(kind: str, *, processes_here: int, machines: int) -> "Fabric":
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
 
-    # Some networks keep weights that they do not use (Spec-ResNet's, see there). Buffers are
-    # batch norm's statistics: each process keeps its own within an epoch.
-    settings: dict[str, Any] = {"find_unused_parameters": True, "broadcast_buffers": False}
+    # Buffers are batch norm's statistics, which each process keeps within an epoch; newer
+    # torch has a new word for that and warns at the old one.
+    keys = signature(DistributedDataParallel).parameters
+    own_buffers = "forward_sync_buffers" if "forward_sync_buffers" in keys else "broadcast_buffers"
+    # Some networks keep weights that they do not use (Spec-ResNet's, see there).
+    settings: dict[str, Any] = {"find_unused_parameters": True, own_buffers: False}
     fabric = Fabric(
         accelerator=kind,
         devices=processes_here,
