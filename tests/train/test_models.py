@@ -33,6 +33,7 @@ EXAMPLES: dict[str, Example] = {
     "clstm": Example(settings={"hidden": 32}),
     "fcn": Example(shape=(3, 64, 50), settings={"width": 16}),
     "res2net": Example(settings={"blocks": (2, 2), "channels": (16, 32), "fusion": "views"}),
+    "aasist": Example(shape=(1, 23, 2200)),
     "resnet50": Example(settings={"blocks": (1, 2, 1, 1), "channels": 16}),
 }
 

@@ -7,6 +7,7 @@ from earlet_train.frontends.lfcc import Lfcc
 from earlet_train.frontends.log_mel import LogMel
 from earlet_train.frontends.log_power import LogPower
 from earlet_train.frontends.mfcc import Mfcc
+from earlet_train.frontends.sinc import Sinc
 from earlet_train.frontends.spectrogram import Spectrogram
 from earlet_train.frontends.spectrogram_image import SpectrogramImage
 from earlet_train.frontends.waveform_image import WaveformImage
@@ -18,6 +19,7 @@ FRONTENDS: dict[str, type[Frontend]] = {
     "log-mel": LogMel,
     "log-power": LogPower,
     "mfcc": Mfcc,
+    "sinc": Sinc,
     "spectrogram": Spectrogram,
     "spectrogram-image": SpectrogramImage,
     "waveform-image": WaveformImage,

@@ -1,5 +1,6 @@
 """How a picture becomes a judgement: one file and one line here per model."""
 
+from earlet_train.models.aasist import Aasist
 from earlet_train.models.clstm import Clstm
 from earlet_train.models.cqcc_resnet import CqccResNet
 from earlet_train.models.fcn import Fcn
@@ -13,6 +14,7 @@ from earlet_train.models.spec_resnet import SpecResNet
 from earlet_train.models.vgg import Vgg
 
 MODELS: dict[str, type[Model]] = {
+    "aasist": Aasist,
     "clstm": Clstm,
     "cqcc-resnet": CqccResNet,
     "fcn": Fcn,
