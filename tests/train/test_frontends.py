@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
+from earlet_export.run import Runner
+from earlet_export.trace import trace
 from earlet_train.frontends import FRONTENDS
 from earlet_train.frontends.bands import Bands, BandsSettings
 from earlet_train.frontends.frontend import Frontend
@@ -81,6 +84,76 @@ def test_a_neighbour_in_the_batch_changes_nothing(frontend: Frontend, samples: i
     quiet, loud = speechlike(1, samples) / 100, torch.ones(1, samples)
     beside = frontend(torch.cat([quiet, loud]))[:1]
     torch.testing.assert_close(beside, frontend(quiet), rtol=1e-4, atol=1e-3)
+
+
+class Alone(nn.Module):
+    """A frontend as the network that the exporter wants, with a model that does next to nothing."""
+
+    def __init__(self, frontend: Frontend) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.model = nn.Flatten()
+
+    def features(self, waveform: Tensor) -> Tensor:
+        features: Tensor = self.frontend(waveform)
+        return features
+
+
+def test_the_exported_graph_gives_the_same_features(frontend: Frontend, samples: int) -> None:
+    graph = trace(Alone(frontend).eval(), window_samples=samples).frontend
+    run = Runner.of(graph)
+    quiet_end = speechlike(1, samples) * torch.linspace(1, 0, samples) ** 4
+    square = torch.sign(torch.sin(torch.arange(samples) * 0.4))[None]
+    sounds = torch.cat([quiet_end, torch.zeros(1, samples), square])
+    with torch.no_grad():
+        expected = frontend(sounds).numpy()
+    spread = np.ptp(expected)
+    for batch in (1, 3):
+        error = np.abs(run(sounds[:batch].numpy()) - expected[:batch]) / spread
+        assert error.max() < 1e-4
+
+
+def built(kind: str, **settings: Any) -> Frontend:
+    return FRONTENDS[kind](FRONTENDS[kind].Settings(**settings), sample_rate_hz=RATE_HZ).eval()
+
+
+LOCAL = {"peak_normalise": False, "range_db": 0.0}
+FITS_A_STREAM: list[tuple[str, dict[str, Any], bool]] = [
+    ("bands", {}, True),
+    ("lfcc", {}, False),
+    ("lfcc", {"centre": "causal"}, False),
+    ("lfcc", {"slope_edges": "valid"}, False),
+    ("lfcc", {"centre": "causal", "slope_edges": "valid"}, True),
+    ("lfcc", {"definition": "2019"}, False),
+    ("lfcc", {"definition": "2019", "slopes": 0}, True),
+    ("log-mel", {}, False),
+    ("log-mel", {"centre": "zero"}, False),
+    ("log-mel", {"centre": "none"}, True),
+    ("log-mel", {"centre": "causal"}, True),
+    ("log-mel", {"centre": "causal", "range_db": 20.0}, False),
+    ("log-power", {"centre": "causal"}, False),
+    ("log-power", {"frames": 0}, False),
+    ("log-power", {"centre": "causal", "frames": 0}, True),
+    ("mfcc", {**LOCAL, "centre": "none"}, False),
+    ("mfcc", {**LOCAL, "centre": "none", "slopes": 0}, True),
+    ("mfcc", {"centre": "none", "slopes": 0}, False),
+    ("spectrogram", {**LOCAL}, False),
+    ("spectrogram", {**LOCAL, "centre": "causal"}, True),
+    ("spectrogram", {**LOCAL, "centre": "none", "peak_normalise": True}, False),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "fits"), FITS_A_STREAM)
+def test_a_reason_against_streaming_is_given_just_where_frames_depend_on_what_comes_later(
+    kind: str, settings: dict[str, Any], fits: bool
+) -> None:
+    frontend = built(kind, **settings)
+    # Louder at the end, so that a level taken of the whole clip shows.
+    sound = speechlike(1) * torch.linspace(0.01, 1, 16_000)
+    early, whole = frontend(sound[:, :9_000]), frontend(sound)
+    same = torch.allclose(early, whole[..., : early.shape[-1]], rtol=1e-4, atol=1e-3)
+    assert same == fits
+    assert (frontend.why_not_streaming() == "") == fits
 
 
 def test_a_louder_sound_never_gives_lower_bands() -> None:
