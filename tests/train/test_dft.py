@@ -1,9 +1,8 @@
-import itertools
-
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from oracles.spectrum import power_of_frames
 
 from earlet_train.frontends.dft import (
     Centre,
@@ -166,23 +165,12 @@ def test_a_waveform_shorter_than_a_frame_is_refused() -> None:
 
 
 def by_definition(
-    waveform: torch.Tensor, n_fft: int, hop: int, taper: NDArray[np.float64], centre: Centre
+    waveforms: torch.Tensor, n_fft: int, hop: int, taper: NDArray[np.float64], centre: Centre
 ) -> NDArray[np.float64]:
     """[B, T] -> numpy's FFT of each frame, squared: [B, F, N]."""
-    x, window = waveform.double().numpy(), len(taper)
-    if centre in ("reflect", "zero"):
-        # Frames of n_fft samples with the window in their middle.
-        left = (n_fft - window) // 2
-        taper, frame = np.pad(taper, (left, n_fft - window - left)), n_fft
-        mode = "reflect" if centre == "reflect" else "constant"
-        x = np.pad(x, ((0, 0), (n_fft // 2, n_fft // 2)), mode=mode)  # type: ignore[call-overload]
-    elif centre == "causal":
-        frame = window
-        # 10,000 zeros before, so that a frame that begins before the signal can be cut out.
-        x = np.pad(x, ((0, 0), (10_000, 0)))[:, 10_000 + hop - window :]
-    else:
-        frame = window
-    starts = itertools.takewhile(lambda i: i + frame <= x.shape[1], itertools.count(0, hop))
-    spectra = [np.fft.rfft(x[:, i : i + frame] * taper, n_fft) for i in starts]
-    power: NDArray[np.float64] = np.abs(np.stack(spectra, axis=2)) ** 2
-    return power
+    return np.stack(
+        [
+            power_of_frames(w, taper, n_fft=n_fft, hop_samples=hop, centre=centre)
+            for w in waveforms.double().numpy()
+        ]
+    )
