@@ -80,6 +80,7 @@ class Aasist(Model):
         width, (narrow, wide) = widths[-1], settings.graph
         of_s, of_t, inside = settings.pools
         warm_s, warm_t, warm_both = settings.temperatures
+        self.preact = settings.preact
         self.norm = nn.BatchNorm2d(channels)
         self.blocks = nn.ModuleList(
             Block(widths[i], widths[i + 1], preact=settings.preact, first=i == 0)
