@@ -1,6 +1,7 @@
 """How sound becomes a picture: one file and one line here per frontend."""
 
 from earlet_train.frontends.bands import Bands
+from earlet_train.frontends.cosine_gauss import CosineGauss
 from earlet_train.frontends.cqcc import Cqcc
 from earlet_train.frontends.frontend import Frontend
 from earlet_train.frontends.lfcc import Lfcc
@@ -14,6 +15,7 @@ from earlet_train.frontends.waveform_image import WaveformImage
 
 FRONTENDS: dict[str, type[Frontend]] = {
     "bands": Bands,
+    "cosine-gauss": CosineGauss,
     "cqcc": Cqcc,
     "lfcc": Lfcc,
     "log-mel": LogMel,

@@ -1,0 +1,168 @@
+"""How much energy narrow symmetric filters find in each frame, for a fraction of the filtering.
+
+A filter of k taps inside a windowed frame y of S samples has M = S - k + 1 outputs; wanted is the
+mean of their squares. Written out this is a quadratic form of y, and in the frame's spectrum (see
+`symmetric_dft`: e = even half, o = odd half)
+
+    E = e' Q_even e + o' Q_odd o,      Q[k, l] = u[k] G[k] u[l] G[l] T[k, l],
+
+with G the filter's response (real: it is symmetric), u the scale of the inverse transform and
+T[k, l] = mean over the M outputs of cos(w_k t) cos(w_l t), or of the sines. Q is large only near
+the filter's centre. So each Q is split in two:
+
+- inside the band where G^2 >= `cut` of its maximum, the eigenvectors with eigenvalues >= `cut` of
+  the largest: one row each, E is the sum of the rows' squares. Followed exactly.
+- the rest, which is what leaks through the filter's skirts, by its expectation: bins are weighted
+  by their power alone. Of a locally even spectrum the window makes neighbours alike in a known way,
+  E[X_k X_l] = P rho[k - l], so weight[k] = sum_l rest[k, l] rho[k - l].
+
+The first part's error is float32's. The second part's is that speech is not noise: it shows only
+where a filter holds less energy than leaks into it. Without it the error is about ten times larger.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from earlet_train.frontends.symmetric_dft import SymmetricDft
+
+Floats = NDArray[np.float64]
+
+# Filters computed in one product, padded to the widest of them: fewer and larger operations.
+TOGETHER = 4
+
+
+class NarrowEnergy(nn.Module):
+    """Waveform [B, T] -> mean square of each filter's outputs in each whole frame [B, F, N].
+
+    `filters` [F, k], symmetric, k odd; `window` [S] with S even; both in float64. Neighbouring
+    filters should be alike (sorted by frequency), for speed alone.
+    """
+
+    def __init__(self, *, filters: Floats, window: Floats, hop_samples: int, cut: float) -> None:
+        super().__init__()
+        self.spectrum = SymmetricDft(window=window, hop_samples=hop_samples)
+        outputs = len(window) - filters.shape[1] + 1
+        overlap = overlaps(len(window), outputs)
+        gains = responses(filters, len(window))
+        likeness = window_likeness(window)
+        split = [split_energy(overlap, gain, likeness, cut=cut) for gain in gains]
+        weights = np.stack([one.rest for one in split]).reshape(len(split), -1)
+        self.register_buffer("rest", torch.from_numpy(weights).float(), persistent=False)
+        self.groups = nn.ModuleList(
+            Group(split[i : i + TOGETHER], bins=gains.shape[1])
+            for i in range(0, len(split), TOGETHER)
+        )
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Waveform [B, T] -> energy [B, F, N]."""
+        halves = self.spectrum(waveform).flatten(1, 2)  # [B, even over odd, N]
+        near = torch.cat([group(halves) for group in self.groups], dim=1)
+        energy: Tensor = near + self.rest @ halves.square()
+        return energy.clamp(min=0)  # the expectation of a small rest may fall below
+
+    rest: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """One filter: rows [r, width] from bin `first` on for each half, and weights [2, K]."""
+
+    first: int
+    rows: tuple[Floats, Floats]
+    rest: Floats
+
+
+class Group(nn.Module):
+    """Halves of the spectrum [B, 2K, N] -> the exact part of a few filters' energies [B, G, N]."""
+
+    def __init__(self, filters: list[Split], *, bins: int) -> None:
+        super().__init__()
+        self.filters = len(filters)
+        width = max(one.rows[0].shape[1] for one in filters)
+        height = max(len(rows) for one in filters for rows in one.rows)
+        matrix = np.zeros((2, len(filters), height, width))
+        index = np.zeros((2, len(filters), width), dtype=np.int64)
+        for i, one in enumerate(filters):
+            first = min(one.first, bins - width)
+            skip = one.first - first
+            for half, rows in enumerate(one.rows):
+                matrix[half, i, : len(rows), skip : skip + rows.shape[1]] = rows
+                index[half, i] = half * bins + first + np.arange(width)
+        matrix = matrix.reshape(-1, height, width)
+        self.register_buffer("matrix", torch.from_numpy(matrix).float(), persistent=False)
+        self.register_buffer("index", torch.from_numpy(index.ravel()), persistent=False)
+
+    def forward(self, halves: Tensor) -> Tensor:
+        """[B, 2K, N] -> [B, G, N]."""
+        parts, _, width = self.matrix.shape
+        batch = halves.shape[0]
+        band = halves.index_select(1, self.index).reshape(batch, parts, width, -1)
+        energy = (self.matrix @ band).square().sum(dim=2)
+        return energy.reshape(batch, 2, self.filters, -1).sum(dim=1)
+
+    matrix: Tensor
+    index: Tensor
+
+
+def split_energy(overlap: Floats, gain: Floats, likeness: Floats, *, cut: float) -> Split:
+    """T of both halves [2, K, K], u G [K] -> the part to follow, and weights for the rest."""
+    inside = np.flatnonzero(gain**2 >= cut * (gain**2).max())
+    band = slice(inside[0], inside[-1] + 1)
+    rows = [main_rows(t[band, band] * np.outer(gain[band], gain[band]), cut=cut) for t in overlap]
+    rest = np.zeros((2, len(gain)))
+    for half, t in enumerate(overlap):
+        for distance, alike in enumerate((1.0, *likeness)):
+            # The diagonal `distance` of Q, minus that of what the rows hold.
+            first, second = slice(None, len(gain) - distance), slice(distance, None)
+            beside = np.diag(t, distance) * gain[first] * gain[second]
+            width = rows[half].shape[1] - distance
+            if width > 0:
+                held = (rows[half][:, :width] * rows[half][:, distance:]).sum(axis=0)
+                beside[band.start : band.start + width] -= held
+            rest[half, first] += alike * beside
+            if distance:
+                rest[half, second] += alike * beside
+    return Split(first=int(band.start), rows=(rows[0], rows[1]), rest=rest)
+
+
+def main_rows(quadratic: Floats, *, cut: float) -> Floats:
+    """Symmetric Q [n, n] -> rows R [r, n], R' R = Q to within eigenvalues below `cut`."""
+    # torch's solver, because it keeps to torch's number of threads.
+    value, vector = (part.numpy() for part in torch.linalg.eigh(torch.from_numpy(quadratic)))
+    kept = value >= cut * value[-1]
+    rows: Floats = (vector[:, kept] * np.sqrt(value[kept])).T
+    return rows
+
+
+def responses(filters: Floats, frame_samples: int) -> Floats:
+    """Filters [F, k] -> u[k] G[k] [F, S/2 + 1]: their responses at the frame's frequencies."""
+    reach = filters.shape[1] // 2
+    frequency = 2 * np.pi / frame_samples * np.arange(frame_samples // 2 + 1)
+    scale = np.full(len(frequency), 2 / frame_samples)
+    scale[[0, -1]] /= 2  # 0 Hz and Nyquist have no mirror image
+    cosines = np.cos(np.outer(np.arange(-reach, reach + 1), frequency))
+    product: Floats = filters @ cosines * scale
+    return product
+
+
+def overlaps(frame_samples: int, outputs: int) -> Floats:
+    """-> T of both halves [2, K, K]."""
+    time = np.arange(outputs) - (outputs - 1) / 2
+    angle = np.outer(2 * np.pi / frame_samples * np.arange(frame_samples // 2 + 1), time)
+    return np.stack([wave @ wave.T / outputs for wave in (np.cos(angle), np.sin(angle))])
+
+
+def window_likeness(window: Floats) -> Floats:
+    """Window [S] -> rho at distances of 1 and 2 bins; beyond, a raised cosine's is 0."""
+    time = np.arange(len(window)) - (len(window) - 1) / 2
+    return np.array(
+        [
+            (window**2 * np.cos(2 * np.pi * distance * time / len(window))).sum()
+            / (window**2).sum()
+            for distance in (1, 2)
+        ]
+    )
