@@ -19,12 +19,15 @@ frames; here the window decides.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from earlet_train.models.model import Model
 from earlet_train.ranges import Count, Rate
 
 KERNEL, POOL = 5, 3
+# As in torch's norms.
+EPSILON = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Clstm(Model):
                 "channel, more bands or a longer window"
             )
         self.norm = nn.BatchNorm2d(1)
-        self.bands = nn.InstanceNorm1d(bins)
+        self.bands = BandNorm()
         self.convolution = nn.Sequential(
             nn.Conv2d(1, settings.channels, KERNEL),
             nn.BatchNorm2d(settings.channels),
@@ -72,8 +75,7 @@ class Clstm(Model):
 
     def embedding(self, features: Tensor) -> Tensor:
         """Features [B, 1, F, N] -> embedding [B, hidden], the second LSTM's last step."""
-        x = self.bands(self.norm(features).squeeze(1)).unsqueeze(1)
-        x = self.convolution(x).permute(0, 3, 1, 2).flatten(2)
+        x = self.convolution(self.bands(self.norm(features))).permute(0, 3, 1, 2).flatten(2)
         steps: Tensor = self.lstm(x)[0]
         return steps[:, -1]
 
@@ -83,3 +85,19 @@ class Clstm(Model):
             "its instance norm takes each band's mean and variance over the whole window; take a "
             "network that only averages at the end (narrow-cnn does)"
         )
+
+
+class BandNorm(nn.Module):
+    """[..., F, N] -> the same with mean 0 and variance 1 over N: an instance norm without weights.
+
+    Written out, because of bands that do not change, as in digital silence: what rounding leaves of
+    them after one mean, the division makes 300 times larger, differently in each runtime. A second
+    mean takes that away.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., F, N] -> [..., F, N]."""
+        centred = x - x.mean(dim=-1, keepdim=True)
+        centred = centred - centred.mean(dim=-1, keepdim=True)
+        variance = (centred * centred).mean(dim=-1, keepdim=True)
+        return centred / torch.sqrt(variance + EPSILON)
