@@ -1,7 +1,10 @@
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
 
+from earlet_export.quantize import observe, quantize
+from earlet_export.trace import trace
 from earlet_train.models.lcnn import Lcnn, LcnnSettings, MaxFeatureMap
 
 PUBLISHED = (1, 60, 404)
@@ -44,3 +47,28 @@ def test_a_picture_too_small_for_four_pools_is_refused() -> None:
     for shape in ((1, 15, 100), (1, 60, 15)):
         with pytest.raises(ValueError, match="expected at least 16 x 16"):
             Lcnn(LcnnSettings(), shape=shape, classes=2)
+
+
+class Behind(nn.Module):
+    """The model behind a frontend that only gives the samples the picture's shape."""
+
+    def __init__(self, model: Lcnn) -> None:
+        super().__init__()
+        self.model = model
+
+    def features(self, waveform: Tensor) -> Tensor:
+        return waveform.reshape(-1, 1, 60, 32)
+
+
+def test_int8_takes_the_convolutions_and_leaves_the_lstms() -> None:
+    model = Lcnn(LcnnSettings(lstms=1), shape=(1, 60, 32), classes=2)
+    graph = trace(Behind(model).eval(), window_samples=60 * 32).model
+    int8 = quantize(graph, observe(graph, [torch.randn(1, 1, 60, 32).numpy()]))
+    kinds = [node.op_type for node in int8.graph.node]
+    assert (kinds.count("Conv"), kinds.count("LSTM")) == (9, 1)
+    weights = {w.name: w.data_type for w in int8.graph.initializer}
+    kernels = [kind for name, kind in weights.items() if "body." in name and "weight_quant" in name]
+    assert kernels == [onnx.TensorProto.INT8] * 9
+    recurrent = [kind for name, kind in weights.items() if "lstms." in name]
+    # Of each direction the weights of what comes in and of what it said before.
+    assert recurrent == [onnx.TensorProto.FLOAT] * 4
