@@ -11,22 +11,21 @@ from earlet_train.adapters import ADAPTERS
 from earlet_train.adapters.adapter import Adapter
 from earlet_train.models import MODELS
 from earlet_train.models.narrow_cnn import NarrowCnn, NarrowCnnSettings
-from earlet_train.network import Network, build_network, numpy_logits
+from earlet_train.network import build_network, numpy_logits
 from earlet_train.recipe import load_recipe, parse_recipe, shipped_recipes
 
 
-@pytest.fixture(params=sorted(shipped_recipes()))
-def network(request: pytest.FixtureRequest) -> Network:
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_forward_is_the_model_on_the_seam(name: str) -> None:
+    recipe = load_recipe(name)
     torch.manual_seed(0)
-    return build_network(load_recipe(request.param)).eval()
-
-
-def test_forward_is_the_model_on_the_seam(network: Network) -> None:
-    waveforms = torch.randn(2, 64_000) * 0.05
-    features = network.features(waveforms)
-    assert features.ndim == 4
-    assert torch.equal(network(waveforms), network.model(features))
-    assert network(waveforms).shape == (2, 2)
+    network = build_network(recipe).eval()
+    waveforms = torch.randn(2, recipe.data.window_samples) * 0.05
+    with torch.no_grad():
+        features, logits = network.features(waveforms), network(waveforms)
+        assert features.ndim == 4
+        assert torch.equal(logits, network.model(features))
+    assert logits.shape == (2, len(recipe.labels))
 
 
 def test_numpy_in_numpy_out_is_the_same_network(recipe_text: str) -> None:
