@@ -101,6 +101,8 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(
     expected = go(recipe, corpus, whole)
     with pytest.raises(KeyboardInterrupt):
         go(recipe, corpus, broken, Onlooker(kill_at=kill_at))
+    # As a kill in the middle of writing leaves it.
+    (broken / ".resume.pt.123.partial").write_bytes(b"half")
     onlooker = Onlooker()
     resumed = go(recipe, corpus, broken, onlooker, resume=True)
     # At most the epoch at hand was lost.
@@ -108,6 +110,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(
     for name in FILES:
         assert (broken / name).read_bytes() == (whole / name).read_bytes()
     assert [row.dev_loss for row in resumed.history] == [row.dev_loss for row in expected.history]
+    assert not list(broken.glob(".*"))
 
 
 def test_a_finished_run_has_nothing_left_to_resume(

@@ -212,6 +212,9 @@ def resume(out: Path, run: Run, trainer: Trainer) -> Run:
     """
 
     def read() -> dict[str, Any] | None:
+        # What a kill in the middle of writing left behind.
+        for partial_file in out.glob(".*.partial"):
+            partial_file.unlink()
         file = out / RESUME_FILE
         if not file.is_file():
             return None
