@@ -11,9 +11,9 @@ in the frame; its feature is ln(mean square + 0.001).
 
 Three ways to the same energy: in training, by FFT (exact, differentiable, never exported); in
 eval mode either `exact`, the convolution as published, 33 billion multiplications per 10 s, or
-`fast`, about one billion (see `narrow_energy`). Filters, their order and the fast form's tables are
-computed when the module is put into eval mode or loads weights there: the exported graph holds
-numbers, no sorting and no exponentials.
+`fast`, about 1.1 billion (see `narrow_energy`, which also states its error). Filters, their order
+and the fast form's tables are computed when the module is put into eval mode or loads weights
+there: the exported graph holds numbers, no sorting and no exponentials.
 """
 
 import math
@@ -42,8 +42,8 @@ class CosineGaussSettings:
     `start`: centres drawn as a ~ U(-3.7, 1.3), or evenly spaced in mel (2595 log10(1 + f / 700)) or
     in Hz, both ends left out. `centre`: frames around sample i*hop, the ends mirrored, or (`none`)
     whole frames only. `peak_normalise`: divide each clip by its largest magnitude + 0.0001 first.
-    `form` counts in eval mode only; `fast_cut` is the share of a filter's largest response below
-    which the fast form knows only expectations: smaller is dearer and closer.
+    `form` counts in eval mode only; `fast_cut` is the share of a filter's largest gain (in power)
+    below which the fast form ignores how distant frequencies interfere: smaller is dearer, closer.
     """
 
     filters: Count = 80
@@ -56,7 +56,7 @@ class CosineGaussSettings:
     peak_normalise: bool = True
     floor: Positive = 1e-3
     form: Literal["fast", "exact"] = "fast"
-    fast_cut: Positive = 1e-5
+    fast_cut: Positive = 1e-4
 
     def __post_init__(self) -> None:
         if self.taps % 2 == 0:

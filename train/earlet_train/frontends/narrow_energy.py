@@ -12,12 +12,16 @@ the filter's centre. So each Q is split in two:
 
 - inside the band where G^2 >= `cut` of its maximum, the eigenvectors with eigenvalues >= `cut` of
   the largest: one row each, E is the sum of the rows' squares. Followed exactly.
-- the rest, which is what leaks through the filter's skirts, by its expectation: bins are weighted
-  by their power alone. Of a locally even spectrum the window makes neighbours alike in a known way,
-  E[X_k X_l] = P rho[k - l], so weight[k] = sum_l rest[k, l] rho[k - l].
+- of the rest, which is what leaks through the filter's skirts, the diagonal and the `NEIGHBOURS`
+  next to it: products of a bin with itself and with those beside it, the same for all filters. Of
+  a spectrum that varies slowly, however the sound swells within the frame, the window makes only
+  close bins alike, so products of more distant ones average out.
 
-The first part's error is float32's. The second part's is that speech is not noise: it shows only
-where a filter holds less energy than leaks into it. Without it the error is about ten times larger.
+The first part's error is float32's. The second's shows only where a filter holds less energy than
+leaks into it, in sounds with lines or clicks. Measured on 167 s of speech with the settings of
+`cosine_gauss`, floor 0.001, cut 1e-4: mean |error| of ln E 0.0001, 99.9 % below 0.008, the largest
+0.036, and 0.11 where recordings were cut together (at 16 kHz with frames of 744: 0.0002, 0.013,
+0.071), where ln E spans 15.
 """
 
 from dataclasses import dataclass
@@ -34,6 +38,9 @@ Floats = NDArray[np.float64]
 # Filters computed in one product, padded to the widest of them: fewer and larger operations.
 TOGETHER = 4
 
+# How many bins to either side what leaks is followed.
+NEIGHBOURS = 8
+
 
 class NarrowEnergy(nn.Module):
     """Waveform [B, T] -> mean square of each filter's outputs in each whole frame [B, F, N].
@@ -48,9 +55,8 @@ class NarrowEnergy(nn.Module):
         outputs = len(window) - filters.shape[1] + 1
         overlap = overlaps(len(window), outputs)
         gains = responses(filters, len(window))
-        likeness = window_likeness(window)
-        split = [split_energy(overlap, gain, likeness, cut=cut) for gain in gains]
-        weights = np.stack([one.rest for one in split]).reshape(len(split), -1)
+        split = [split_energy(overlap, gain, cut=cut) for gain in gains]
+        weights = np.stack([one.rest for one in split])
         self.register_buffer("rest", torch.from_numpy(weights).float(), persistent=False)
         self.groups = nn.ModuleList(
             Group(split[i : i + TOGETHER], bins=gains.shape[1])
@@ -59,17 +65,23 @@ class NarrowEnergy(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> energy [B, F, N]."""
-        halves = self.spectrum(waveform).flatten(1, 2)  # [B, even over odd, N]
+        halves = self.spectrum(waveform)  # [B, 2, K, N]
+        bins = halves.shape[2]
+        beside = [
+            (halves[:, :, : bins - distance] * halves[:, :, distance:]).flatten(1, 2)
+            for distance in range(NEIGHBOURS + 1)
+        ]
+        halves = halves.flatten(1, 2)
         near = torch.cat([group(halves) for group in self.groups], dim=1)
-        energy: Tensor = near + self.rest @ halves.square()
-        return energy.clamp(min=0)  # the expectation of a small rest may fall below
+        energy: Tensor = near + self.rest @ torch.cat(beside, dim=1)
+        return energy.clamp(min=0)  # a rest without its distant products may fall below
 
     rest: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """One filter: rows [r, width] from bin `first` on for each half, and weights [2, K]."""
+    """One filter: rows [r, width] from bin `first` on for each half, and weights [P]."""
 
     first: int
     rows: tuple[Floats, Floats]
@@ -108,25 +120,22 @@ class Group(nn.Module):
     index: Tensor
 
 
-def split_energy(overlap: Floats, gain: Floats, likeness: Floats, *, cut: float) -> Split:
+def split_energy(overlap: Floats, gain: Floats, *, cut: float) -> Split:
     """T of both halves [2, K, K], u G [K] -> the part to follow, and weights for the rest."""
     inside = np.flatnonzero(gain**2 >= cut * (gain**2).max())
     band = slice(inside[0], inside[-1] + 1)
     rows = [main_rows(t[band, band] * np.outer(gain[band], gain[band]), cut=cut) for t in overlap]
-    rest = np.zeros((2, len(gain)))
-    for half, t in enumerate(overlap):
-        for distance, alike in enumerate((1.0, *likeness)):
+    rest = []
+    for distance in range(NEIGHBOURS + 1):
+        width = int(band.stop - band.start) - distance
+        for t, held in zip(overlap, rows, strict=True):
             # The diagonal `distance` of Q, minus that of what the rows hold.
-            first, second = slice(None, len(gain) - distance), slice(distance, None)
-            beside = np.diag(t, distance) * gain[first] * gain[second]
-            width = rows[half].shape[1] - distance
+            beside = np.diag(t, distance) * gain[: len(gain) - distance] * gain[distance:]
             if width > 0:
-                held = (rows[half][:, :width] * rows[half][:, distance:]).sum(axis=0)
-                beside[band.start : band.start + width] -= held
-            rest[half, first] += alike * beside
-            if distance:
-                rest[half, second] += alike * beside
-    return Split(first=int(band.start), rows=(rows[0], rows[1]), rest=rest)
+                products = (held[:, :width] * held[:, distance:]).sum(axis=0)
+                beside[band.start : band.start + width] -= products
+            rest.append(beside if distance == 0 else 2 * beside)
+    return Split(first=int(band.start), rows=(rows[0], rows[1]), rest=np.concatenate(rest))
 
 
 def main_rows(quadratic: Floats, *, cut: float) -> Floats:
@@ -154,15 +163,3 @@ def overlaps(frame_samples: int, outputs: int) -> Floats:
     time = np.arange(outputs) - (outputs - 1) / 2
     angle = np.outer(2 * np.pi / frame_samples * np.arange(frame_samples // 2 + 1), time)
     return np.stack([wave @ wave.T / outputs for wave in (np.cos(angle), np.sin(angle))])
-
-
-def window_likeness(window: Floats) -> Floats:
-    """Window [S] -> rho at distances of 1 and 2 bins; beyond, a raised cosine's is 0."""
-    time = np.arange(len(window)) - (len(window) - 1) / 2
-    return np.array(
-        [
-            (window**2 * np.cos(2 * np.pi * distance * time / len(window))).sum()
-            / (window**2).sum()
-            for distance in (1, 2)
-        ]
-    )
