@@ -154,6 +154,18 @@ def test_the_guide_loss_is_that_of_the_definition() -> None:
         assert adapter.blank(features).sum(dim=1).tolist() == [7, 0, 3]
 
 
+def test_the_guide_loss_lets_go_at_half_of_what_a_frame_gets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    features = voices()
+    adapter = diffres(features, delta=0.5)
+    for mean, expected in ((0.26, 0.26), (0.24, 0.0)):
+        scores = torch.full((3, features.shape[3]), mean, dtype=torch.float64)
+        monkeypatch.setattr(adapter, "scores", lambda _, scores=scores: scores)
+        monkeypatch.setattr(adapter, "blank", lambda _, scores=scores: scores > 0)
+        assert float(adapter.with_penalty(features)[1]) == pytest.approx(expected)
+
+
 def test_the_guide_loss_can_be_weighed_and_left_out() -> None:
     features = voices()
     with torch.no_grad():

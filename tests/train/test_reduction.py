@@ -8,7 +8,7 @@ from earlet_train.adapters.average_pool import AverageMaxPool, AveragePool, Conv
 from earlet_train.adapters.change_hop import ChangeHop
 from earlet_train.adapters.reduction import Reduction, ReductionSettings, kept_frames
 
-SIZES = [(100, 0.0), (100, 0.25), (100, 0.75), (101, 0.5), (397, 0.75), (7, 0.6), (5, 0.75)]
+SIZES = [(100, 0.0), (100, 0.25), (100, 0.75), (101, 0.5), (397, 0.75), (11, 0.6), (5, 0.75)]
 REDUCTIONS: list[type[Reduction]] = [AveragePool, AverageMaxPool, ChangeHop, ConvAveragePool]
 
 

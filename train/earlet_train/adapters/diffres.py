@@ -32,7 +32,7 @@ class DiffResSettings(ReductionSettings):
     (`scatter`); the results are equal, `auto` takes the quicker one for the size.
     `guide_weight`: of the guide loss; 0 = none. `blank_margin`: a frame counts as blank if its mean
     power exceeds the quietest one's in the batch by less than this. The published 1e-6 knows no
-    scale: with filters of unit area (`norm` "slaney") quiet pauses fall under it as well.
+    scale: with filters of unit area (`norm` "slaney") the pauses of clean speech are blank too.
     """
 
     learnable_encoding: bool = False
