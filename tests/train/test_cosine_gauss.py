@@ -76,6 +76,13 @@ def test_nothing_is_lost_where_nothing_is_cut() -> None:
     np.testing.assert_allclose(module(waveform).numpy(), defined(module, waveform), atol=1e-4)
 
 
+@pytest.mark.parametrize("frame", [4, 10])
+def test_the_shortest_frames_and_as_many_taps_as_fit_are_right_too(frame: int) -> None:
+    tiny = {"frame_samples": frame, "hop_samples": 3, "taps": frame - 1, "filters": 5}
+    module = small("fast", CosineGaussSettings(**{**vars(SMALL), **tiny}))
+    np.testing.assert_allclose(module(sound()).numpy(), defined(module, sound()), atol=0.01)
+
+
 @pytest.mark.parametrize("taps", [705, 257])
 def test_what_leaks_into_a_filter_is_right_on_average(taps: int) -> None:
     # Noise far from the centres of filters with skirts: all they hold is leakage.

@@ -69,7 +69,7 @@ class NarrowEnergy(nn.Module):
         bins = halves.shape[2]
         beside = [
             (halves[:, :, : bins - distance] * halves[:, :, distance:]).flatten(1, 2)
-            for distance in range(NEIGHBOURS + 1)
+            for distance in range(min(NEIGHBOURS + 1, bins))
         ]
         halves = halves.flatten(1, 2)
         near = torch.cat([group(halves) for group in self.groups], dim=1)
@@ -126,7 +126,7 @@ def split_energy(overlap: Floats, gain: Floats, *, cut: float) -> Split:
     band = slice(inside[0], inside[-1] + 1)
     rows = [main_rows(t[band, band] * np.outer(gain[band], gain[band]), cut=cut) for t in overlap]
     rest = []
-    for distance in range(NEIGHBOURS + 1):
+    for distance in range(min(NEIGHBOURS + 1, len(gain))):
         width = int(band.stop - band.start) - distance
         for t, held in zip(overlap, rows, strict=True):
             # The diagonal `distance` of Q, minus that of what the rows hold.
