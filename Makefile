@@ -8,7 +8,7 @@ EARLET := .venv/bin/earlet
 PYTHON := .venv/bin/python
 DEMO ?= build/demo
 
-.PHONY: help setup test test-slow check format demo clean
+.PHONY: help setup test test-slow check format demo frontends clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ $(DEMO)/bundle/manifest.json: $(DEMO)/run/run.json
 .PHONY: augmentations
 augmentations: $(DEMO)/corpus/corpus.json  ## a picture of what every augmentation does, before and after
 	$(PYTHON) -m earlet_train.augmentations.show --data $(DEMO)/corpus --out build/augmentations.png
+
+frontends: setup  ## features against their definitions and ONNX, on speech (DATA=corpus)
+	PYTHONPATH=tests $(PYTHON) -m parity.frontends --data $(or $(DATA),$(DEMO)/corpus)
 
 clean:  ## remove what make made, but not the download cache
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -19,6 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from earlet_train.frontends.dft import Form
+
 # The most multiplications per sample that is still a factored transform.
 MAX_FACTOR = 4096
 
@@ -29,6 +31,8 @@ class ClipSpectrum(nn.Module):
     Not scaled: X[k] = sum_n x[n] e^(-2 pi i n k / N). Tables are computed in float64 and are no
     part of the checkpoint. Raises ValueError where N has no two factors of a useful size.
     """
+
+    form: Form = "factored"
 
     def __init__(self, *, samples: int, highest_bin: int) -> None:
         super().__init__()

@@ -2,7 +2,8 @@
 
 Log power of a constant-Q transform, laid out again evenly in Hz (a spline through the bands), and
 the cosine transform of that. Both steps are linear and know nothing of the signal, so they are one
-constant matrix of 30 x 863 here.
+constant matrix of 30 x 863 here. With the transform that is 0.124 billion multiplications for a
+clip of 4 s, and 2.7 MB of tables in the graph.
 """
 
 from dataclasses import dataclass
