@@ -8,7 +8,7 @@ EARLET := .venv/bin/earlet
 PYTHON := .venv/bin/python
 DEMO ?= build/demo
 
-.PHONY: help setup test test-slow check format demo frontends clean
+.PHONY: help setup test test-slow check format demo frontends augmentations systems clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,12 +57,15 @@ $(DEMO)/run/run.json: $(DEMO)/corpus/corpus.json
 $(DEMO)/bundle/manifest.json: $(DEMO)/run/run.json
 	$(EARLET) export $(DEMO)/run --data $(DEMO)/corpus --out $(DEMO)/bundle --force
 
-.PHONY: augmentations
 augmentations: $(DEMO)/corpus/corpus.json  ## a picture of what every augmentation does, before and after
 	$(PYTHON) -m earlet_train.augmentations.show --data $(DEMO)/corpus --out build/augmentations.png
 
 frontends: setup  ## features against their definitions and ONNX, on speech (DATA=corpus)
 	PYTHONPATH=tests $(PYTHON) -m parity.frontends --data $(or $(DATA),$(DEMO)/corpus)
+
+systems: $(DEMO)/corpus/corpus.json  ## every recipe learns, exports and quantizes for a moment: one table
+	$(EARLET) study systems --corpus $(DEMO)/corpus --out build/systems
+	cp build/systems/systems.md benchmarks/results/systems.md
 
 clean:  ## remove what make made, but not the download cache
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

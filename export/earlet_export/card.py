@@ -15,6 +15,7 @@ def card(manifest: Manifest, report: Report, checkpoint: Checkpoint) -> str:
     parts = [
         f"# {manifest.name} {manifest.version}",
         recipe.description,
+        *filter(None, [checkpoint.network().model.note]),
         "## What it says",
         f"For a recording it gives a score: the log-odds that it is `{manifest.positive}` rather "
         f"than {' or '.join(f'`{label}`' for label in others)}. From {manifest.threshold:.3f} on "

@@ -58,7 +58,8 @@ class Description:
     """All about a recipe's network with fresh weights. Counts are for one window of one clip.
 
     `not_streaming`: per part, what keeps it from running on sound as it arrives; empty: nothing.
-    `exports` is None and `not_exported` says why where the network does not trace.
+    `exports` is None and `not_exported` says why where the network does not trace. `note`: what
+    must be said whenever the model is named, as that it is a reconstruction.
     """
 
     recipe: str
@@ -75,6 +76,7 @@ class Description:
     not_streaming: dict[str, str]
     exports: Exports | None
     not_exported: str = ""
+    note: str = ""
 
     @property
     def window_s(self) -> float:
@@ -121,6 +123,7 @@ def describe(recipe: Recipe, *, on_step: Callable[[str], None] = lambda _: None)
         not_streaming=_obstacles(network),
         exports=exports,
         not_exported=not_exported,
+        note=network.model.note,
     )
 
 

@@ -12,7 +12,9 @@ def page(description: Description, *, every_layer: bool) -> str:
 
 
 def _summary(d: Description) -> Iterator[str]:
-    yield f"{d.recipe}: {d.description}"
+    yield from textwrap.wrap(f"{d.recipe}: {d.description}", 100)
+    if d.note:
+        yield from textwrap.wrap(d.note, 100)
     yield ""
     frozen = "" if d.trainable == d.parameters else f", {d.trainable:,} of them trainable"
     rows = {

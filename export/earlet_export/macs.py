@@ -4,14 +4,15 @@ import math
 
 import onnx
 
-_WEIGHTED = ("Conv", "Gemm", "MatMul")
+_WEIGHTED = ("Conv", "Gemm", "MatMul", "LSTM")
 
 
 def layer_macs(model: onnx.ModelProto) -> dict[str, int]:
     """Graph of fixed shapes (the batch may be open) -> multiplications per item, by node name.
 
     Conv: positions of the output times the size of the kernel of one position. Gemm, MatMul: size
-    of the output times the inner length. Products of two computed tensors count too.
+    of the output times the inner length. LSTM: both its matrices at every step. Products of two
+    computed tensors count too.
     """
     inferred = onnx.shape_inference.infer_shapes(model)
     shapes: dict[str, tuple[int, ...]] = {
@@ -27,6 +28,10 @@ def layer_macs(model: onnx.ModelProto) -> dict[str, int]:
         if node.op_type == "Conv":
             # Weight [out, in / groups, kernel...]: one value of the output takes all but dim 0.
             counts[node.name] = math.prod(out) * math.prod(shapes[node.input[1]][1:])
+        elif node.op_type == "LSTM":
+            # Input [steps, batch, size]; weights [directions, 4 hidden, size or hidden].
+            steps = shapes.get(node.input[0], (1,))[0]
+            counts[node.name] = steps * sum(math.prod(shapes[name]) for name in node.input[1:3])
         else:
             counts[node.name] = math.prod(out) * _inner(node, shapes)
     return counts

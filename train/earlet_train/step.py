@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from earlet.errors import RecipeError
 from earlet_train.augmentations import AUGMENTATIONS
 from earlet_train.augmentations.augmentation import Augmentation
 from earlet_train.losses import Loss
@@ -69,8 +70,14 @@ class Step(nn.Module):
 
 
 def make_augmentations(recipe: Recipe) -> list[Augmentation]:
-    """The recipe's augmentations, in its order."""
-    return [
-        AUGMENTATIONS[part.kind](part.settings, sample_rate_hz=recipe.data.sample_rate_hz)
-        for part in recipe.augmentations
-    ]
+    """The recipe's augmentations, in its order. Raises RecipeError where one cannot be made."""
+    made = []
+    for number, part in enumerate(recipe.augmentations, start=1):
+        try:
+            kind = AUGMENTATIONS[part.kind]
+            made.append(kind(part.settings, sample_rate_hz=recipe.data.sample_rate_hz))
+        except ValueError as error:
+            raise RecipeError(
+                f"{recipe.source}: [[augmentation]] number {number} of kind {part.kind!r}: {error}."
+            ) from error
+    return made

@@ -16,7 +16,8 @@ class BandMaskSettings:
     """With `probability` per window, `count` stripes of each kind.
 
     Each is up to `bins` neighbouring bins or `frames` neighbouring frames wide, drawn evenly from
-    0 on. `blank`: what stands there then, each channel's own `mean` in this window, or `zero`.
+    0 on. `blank`: what stands there then, each channel's own `mean` in this window, its `lowest`
+    value (so that DiffRes' guide loss sees it), or `zero`.
     As Dutta et al. (WASPAA 2021) train: `bins` 12, `frames` 39, one stripe each.
     """
 
@@ -24,7 +25,7 @@ class BandMaskSettings:
     bins: Natural = 24
     frames: Natural = 20
     count: Count = 1
-    blank: Literal["mean", "zero"] = "mean"
+    blank: Literal["mean", "lowest", "zero"] = "mean"
 
 
 class BandMask(Augmentation):
@@ -51,5 +52,11 @@ class BandMask(Augmentation):
                     start = int(rng.integers(0, len(rows) - width + 1))
                     rows[start : start + width] = True
         mask = torch.from_numpy(is_blank).to(features.device)[:, None]
-        blank = features.mean(dim=(2, 3), keepdim=True) if s.blank == "mean" else 0.0
-        return torch.where(mask, blank, features)
+        return torch.where(mask, self._blank(features), features)
+
+    def _blank(self, features: Tensor) -> Tensor:
+        """Features [B, C, F, N] -> what a blank cell holds, [B, C, 1, 1]."""
+        if self.settings.blank == "mean":
+            return features.mean(dim=(2, 3), keepdim=True)
+        lowest = features.amin(dim=(2, 3), keepdim=True)
+        return lowest if self.settings.blank == "lowest" else torch.zeros_like(lowest)

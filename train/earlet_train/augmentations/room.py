@@ -49,7 +49,7 @@ class Room(Augmentation):
 
     def __init__(self, settings: RoomSettings, *, sample_rate_hz: int) -> None:
         # A missing package is better found now than in the first batch.
-        import pyroomacoustics  # type: ignore[import-untyped]  # noqa: F401
+        import pyroomacoustics  # noqa: F401
 
         super().__init__(settings, sample_rate_hz=sample_rate_hz)
 

@@ -31,6 +31,11 @@ class Model(nn.Module, ABC):
     def why_not_streaming(self) -> str:
         """What in this model needs the whole window at once, and what to change; empty: nothing."""
 
+    @property
+    def note(self) -> str:
+        """What must be said wherever this model is named, as that it is a reconstruction."""
+        return ""
+
     def forward(self, features: Tensor) -> Tensor:
         """Features [B, C, F, N] -> logits [B, K]."""
         logits: Tensor = self.output(self.embedding(features))
