@@ -29,3 +29,33 @@ def test_multiplications_are_those_counted_by_hand() -> None:
         "model/2/Conv": 8 * 5 * 10 * 9,
         "model/4/Gemm": 400 * 7,
     }
+
+
+class Recurrent(nn.Module):
+    """Two LSTMs, one of them both ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Rows()
+
+    def features(self, waveform: Tensor) -> Tensor:
+        return torch.tanh(waveform).reshape(waveform.shape[0], 20, 10)
+
+
+class Rows(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = nn.LSTM(10, 6, bidirectional=True, batch_first=True)
+        self.one = nn.LSTM(12, 5, batch_first=True)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        steps: Tensor = self.one(self.both(rows)[0])[0]
+        return steps.mean(dim=1)
+
+
+def test_an_lstm_multiplies_input_and_state_at_every_step() -> None:
+    traced = trace(Recurrent().eval(), window_samples=200)
+    assert sorted(layer_macs(traced.model).values()) == [
+        20 * 4 * 5 * (12 + 5),
+        20 * 2 * 4 * 6 * (10 + 6),
+    ]

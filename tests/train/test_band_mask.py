@@ -52,3 +52,13 @@ def test_half_of_the_windows_are_masked_at_probability_one_half() -> None:
     settings = BandMaskSettings(probability=0.5, bins=30, frames=30)
     _, is_blank = masked(settings)
     assert 15 <= int(is_blank.flatten(1).any(dim=1).sum()) <= 35
+
+
+def test_the_lowest_blank_is_what_silence_would_be() -> None:
+    features = torch.randn(3, 2, 10, 20, generator=torch.Generator().manual_seed(1)) - 5
+    settings = BandMaskSettings(probability=1.0, bins=4, frames=5, blank="lowest")
+    masked_ = BandMask(settings, sample_rate_hz=16_000).features(features, np.random.default_rng(2))
+    changed = masked_ != features
+    assert bool(changed.any())
+    lowest = features.amin(dim=(2, 3), keepdim=True).expand_as(features)
+    assert torch.equal(masked_[changed], lowest[changed])

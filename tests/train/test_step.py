@@ -5,12 +5,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from earlet.errors import RecipeError
 from earlet_train.adapters.adapter import Adapter
 from earlet_train.augmentations.augmentation import Augmentation
 from earlet_train.losses import make_loss
 from earlet_train.network import Network, build_network
 from earlet_train.recipe import Recipe, parse_recipe
-from earlet_train.step import Step
+from earlet_train.step import Step, make_augmentations
 
 CPU = torch.device("cpu")
 WINDOWS = torch.randn(6, 12_000, generator=torch.Generator().manual_seed(0)) * 0.1
@@ -134,3 +135,12 @@ def test_mixed_targets_reach_the_loss(recipe: Recipe) -> None:
     logits = plain.network.model((features + features.roll(1, 0)) / 2).detach()
     expected = -torch.log_softmax(logits, dim=1).mean()
     torch.testing.assert_close(task, expected)
+
+
+def test_an_augmentation_that_cannot_be_made_is_named_with_its_file(recipe_text: str) -> None:
+    text = recipe_text + '\n[[augmentation]]\nkind = "telephone"\nhigh_hz = 7900.0\n'
+    recipe = parse_recipe(text, source="mine.toml")
+    with pytest.raises(
+        RecipeError, match=r"mine\.toml: .* number 4 of kind 'telephone'"
+    ):
+        make_augmentations(recipe)

@@ -36,6 +36,13 @@ def train(
             "systems, and judge on as many.",
         ),
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin with these instead of fresh ones: a run folder, or weights that a system's "
+            "authors released (a ResNet50 of ImageNet for the resnet50 recipes)."
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(help="auto (a GPU if there is one), cpu, cuda or cuda:N.")
     ] = "auto",
@@ -93,6 +100,7 @@ def train(
     options = Options(
         epochs=epochs,
         clips=clips,
+        weights=weights,
         device=device,
         threads=threads or max(1, len(os.sched_getaffinity(0)) // processes_here),
         resume=resume,

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from earlet_train.network import build_network, numpy_logits
 from earlet_train.optimization import RunningMean, make_optimizer, set_learning_rate
 from earlet_train.recipe import Recipe
 from earlet_train.schedule import learning_rate
+from earlet_train.start import start_from
 from earlet_train.step import Step
 
 
@@ -52,6 +54,13 @@ class Trainer:
         )
         decay = training.averaging
         self.mean = RunningMean(self.network, decay=decay) if decay else None
+
+    def start_from(self, weights: Path) -> str:
+        """Begin with somebody's weights instead of fresh ones; -> what to record of them."""
+        taken = start_from(weights, self.network, self.recipe)
+        if self.mean is not None:
+            self.mean = RunningMean(self.network, decay=self.mean.decay)
+        return taken
 
     def epoch(
         self,

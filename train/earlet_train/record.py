@@ -28,7 +28,8 @@ class Run:
 
     `clips`: how many recordings of each split it was limited to, None = all. `labels_held`: how
     many of each label the train split has; `labels_dealt`: how many of each an epoch deals, which
-    differs where the recipe balances them. `processes`: how many trained together.
+    differs where the recipe balances them. `processes`: how many trained together. `weights`: the
+    file it began from, with its hash; empty: fresh weights.
     """
 
     recipe: str
@@ -49,6 +50,7 @@ class Run:
     labels_held: dict[str, int] = field(default_factory=dict)
     labels_dealt: dict[str, int] = field(default_factory=dict)
     processes: int = 1
+    weights: str = ""
     history: tuple[Epoch, ...] = ()
     stopped: str = ""
 
@@ -62,7 +64,15 @@ class Run:
 
         (Batch norm and dropout see another part of a batch with another number of processes.)
         """
-        names = ("recipe_sha256", "seed", "clips", "corpus_sha256", "epochs_planned", "processes")
+        names = (
+            "recipe_sha256",
+            "seed",
+            "clips",
+            "corpus_sha256",
+            "epochs_planned",
+            "processes",
+            "weights",
+        )
         for name in names:
             if getattr(self, name) != getattr(other, name):
                 return name.removesuffix("_sha256").replace("_", " ")

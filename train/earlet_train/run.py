@@ -59,14 +59,16 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to run, as opposed to what: none of it but `epochs` and `clips` should change the result.
+    """How to run, as opposed to what: only the first three should change the result.
 
-    `clips`: train and judge on so many recordings only, for a quick look. (Another number of
-    threads, or a GPU, adds up in another order: equal to rounding only.)
+    `clips`: train and judge on so many recordings only, for a quick look. `weights`: begin with
+    those of a run folder or a released file (`earlet_train.start`) instead of fresh ones.
+    (Another number of threads, or a GPU, adds up in another order: equal to rounding only.)
     """
 
     epochs: int | None = None
     clips: int | None = None
+    weights: Path | None = None
     device: str = "auto"
     threads: int = 2
     resume: bool = False
@@ -93,11 +95,13 @@ def train_run(
         refuse_overwriting(out, options)
     # Before the corpus, so that a recipe that cannot be built is refused at once.
     trainer = Trainer(recipe, processes=processes)
+    taken = trainer.start_from(options.weights) if options.weights else ""
     train, dev = (
         load_split(corpus, name, recipe=recipe, clips=options.clips, on_progress=watcher.reading)
         for name in ("train", "dev")
     )
     run = describe(recipe, trainer, train, dev, corpus=corpus, options=options)
+    run = dataclasses.replace(run, weights=taken)
     if processes.rank == 0:
         out.mkdir(parents=True, exist_ok=True)
     if options.resume:

@@ -26,6 +26,8 @@ from earlet_train.recipe import Recipe, load_recipe
 from earlet_train.run import Options, Watcher, train_run
 
 ROW_FILE = "row.json"
+# Adam's usual step, for recipes whose own is made for a hundred epochs.
+BY_HEART_RATE = 1e-3
 # So short a training leaves every score near the threshold, where any rounding changes decisions:
 # here int8 is measured and not judged. fp32 keeps the recipe's own promise.
 _UNJUDGED = {"int8_max_flip_rate": 1.0, "int8_max_eer_increase": 1.0}
@@ -96,7 +98,13 @@ def study_system(
     described = describe(recipe)
     on_step(f"{recipe.name}: learning 32 clips by heart")
     few = load_split(corpus, "train", recipe=recipe, clips=32)
-    looks = overfit(recipe, few, steps=effort.overfit_steps, device=torch.device("cpu"))
+    looks = overfit(
+        recipe,
+        few,
+        steps=effort.overfit_steps,
+        device=torch.device("cpu"),
+        learning_rate=None if recipe.training.optimizer == "sgd" else BY_HEART_RATE,
+    )
     on_step(f"{recipe.name}: training for {effort.epochs} epochs")
     options = Options(epochs=effort.epochs, threads=threads, clips=effort.clips, resume=True)
     run = train_run(recipe, corpus=corpus, out=folder / "run", options=options, watcher=watcher)
