@@ -1,48 +1,69 @@
-"""Reads who said what in a labelled corpus: ASVspoof 2019 protocols and the trees laid out so.
+"""Reads who said what in a labelled corpus: ASVspoof 2019 trees and imported tables.
 
-One tree, one reader, for ASVspoof 2019 LA as published and for earlet's own corpus:
+A tree, for ASVspoof 2019 as published and for earlet's own corpus of speech:
 
     <root>/<NAME>_cm_protocols/<PREFIX>.cm.{train.trn,dev.trl,eval.trl}.txt
     <root>/<NAME>_{train,dev,eval}/flac/<FILE>.flac
 
-Each protocol row holds five columns separated by spaces: SPEAKER FILE - SYSTEM KEY, where KEY is
-`bonafide` or `spoof` and SYSTEM is `-` for bona fide rows.
+Each protocol row holds five columns separated by spaces: SPEAKER FILE ENVIRONMENT SYSTEM KEY, where
+KEY is `bonafide` or `spoof`, SYSTEM is `-` for bona fide rows, and ENVIRONMENT is `-` but in PA.
+
+A table, for everything that `earlet corpus import` reads, is described in `earlet.table`:
+
+    <root>/<SPLIT>.tsv          file, path, speaker, system, key, and what else is known
+    <root>/corpus.json
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from earlet.errors import CorpusError
+from earlet.table import read_table, tables
+from earlet.trial import KEYS as KEYS
+from earlet.trial import SPLITS as SPLITS
+from earlet.trial import Trial as Trial
+from earlet.trial import check_label
 
-SPLITS = ("train", "dev", "eval")
-KEYS = ("bonafide", "spoof")
 _SUFFIX = {"train": "train.trn.txt", "dev": "dev.trl.txt", "eval": "eval.trl.txt"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trial:
-    """One row of a protocol. `system` is the attack's id, `-` for bona fide."""
-
-    speaker: str
-    file: str
-    system: str
-    key: str
-    path: Path
-
-    @property
-    def is_spoof(self) -> bool:
-        """Whether a machine made it: the positive class of every spoofing detector here."""
-        return self.key == "spoof"
 
 
 def read_protocol(root: Path, split: str) -> list[Trial]:
     """All trials of one split, in the protocol's order. Raises CorpusError.
 
-    Checks the rows, not the audio: a missing file is reported by whoever opens it (or by
-    `missing_files`).
+    A tree has the splits of `SPLITS`, tables may have others (`progress`, `hidden`). Checks the
+    rows, not the audio: a missing file is reported by whoever opens it (or by `missing_files`).
     """
+    held = tables(root)
+    if split in held:
+        return read_table(held[split], root=root)
+    if held:
+        raise CorpusError(
+            f"the corpus {root} has no split {split!r}; it has {', '.join(held)}. Where the "
+            "dataset as published has none, an option of `earlet corpus import` may set one apart "
+            "(--dev-share, --dev-fold, --by-speaker)."
+        )
     if split not in SPLITS:
         raise CorpusError(f"there is no split {split!r}; the splits are {', '.join(SPLITS)}.")
+    return _read_tree(root, split)
+
+
+def splits(root: Path) -> tuple[str, ...]:
+    """The splits that a corpus lists, whichever way it is laid out; () where it is none."""
+    return tuple(tables(root)) or tuple(
+        split for split in SPLITS if any(root.glob(f"*_cm_protocols/*.cm.{_SUFFIX[split]}"))
+    )
+
+
+def missing_files(trials: list[Trial]) -> list[Path]:
+    """Audio files that the protocol lists and the tree does not hold."""
+    return [trial.path for trial in trials if not trial.path.is_file()]
+
+
+def known_systems(root: Path) -> frozenset[str]:
+    """The attacks that training has seen: those of the train split."""
+    return frozenset(t.system for t in read_protocol(root, "train") if t.is_spoof)
+
+
+def _read_tree(root: Path, split: str) -> list[Trial]:
     file = _protocol_file(root, split)
     audio = _audio_folder(root, split)
     trials: list[Trial] = []
@@ -56,37 +77,33 @@ def read_protocol(root: Path, split: str) -> list[Trial]:
                 f"{file}, row {number}: found {len(columns)} columns, expected 5: "
                 f"SPEAKER FILE - SYSTEM KEY. The row reads: {line.strip()!r}"
             )
-        speaker, name, _, system, key = columns
+        speaker, name, environment, system, key = columns
         if key not in KEYS:
             raise CorpusError(
                 f"{file}, row {number}: key {key!r} is neither 'bonafide' nor 'spoof'."
             )
-        if (key == "bonafide") != (system == "-"):
-            raise CorpusError(
-                f"{file}, row {number}: key {key!r} does not fit system {system!r}: bona fide rows "
-                "have '-' as their system, spoofed rows an attack's id."
-            )
+        try:
+            check_label(key, system)
+        except ValueError as error:
+            raise CorpusError(f"{file}, row {number}: {error}.") from None
         if name in seen:
             raise CorpusError(
                 f"{file}, row {number}: file {name!r} is listed already in row {seen[name]}."
             )
         seen[name] = number
         trials.append(
-            Trial(speaker=speaker, file=name, system=system, key=key, path=audio / f"{name}.flac")
+            Trial(
+                speaker=speaker,
+                file=name,
+                system=system,
+                key=key,
+                path=audio / f"{name}.flac",
+                extras={} if environment == "-" else {"environment": environment},
+            )
         )
     if not trials:
         raise CorpusError(f"{file} lists no trial.")
     return trials
-
-
-def missing_files(trials: list[Trial]) -> list[Path]:
-    """Audio files that the protocol lists and the tree does not hold."""
-    return [trial.path for trial in trials if not trial.path.is_file()]
-
-
-def known_systems(root: Path) -> frozenset[str]:
-    """The attacks that training has seen: those of the train split."""
-    return frozenset(t.system for t in read_protocol(root, "train") if t.is_spoof)
 
 
 def _protocol_file(root: Path, split: str) -> Path:
@@ -100,7 +117,8 @@ def _protocol_file(root: Path, split: str) -> Path:
         raise CorpusError(
             f"{root} holds {len(found)} protocols for the split {split!r}, expected one: "
             f"*_cm_protocols/*.cm.{_SUFFIX[split]}. Point at the folder that holds the tree "
-            "(for ASVspoof 2019 that is the folder LA)."
+            "(for ASVspoof 2019 that is the folder LA); other published datasets are read with: "
+            f"earlet corpus import KIND {root} --out DIR"
         )
     return found[0]
 

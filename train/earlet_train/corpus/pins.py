@@ -2,7 +2,8 @@
 
 Three lines each: name, version, architecture and size in bytes; licence and what it holds; sha256.
 Debian 12 packages have Debian's architectures, Python wheels have `wheel`. Recordings come first,
-then synthesizers, then the shared libraries that these need beyond a bare Debian 12.
+then synthesizers, then the shared libraries that these need beyond a bare Debian 12; after them the
+same of the corpora of instruments and syllables.
 """
 
 PINS = """
@@ -207,4 +208,91 @@ libxcb1 1.15-1 amd64 144052
 libxdmcp6 1:1.1.2-3 amd64 26344
     X11 | shared library
     ecb8536f5fb34543b55bb9dc5f5b14c9dbb4150a7bddb3f2287b7cab6e9d25ef
+timgm6mb-soundfont 1.3-5 all 5426644
+    GPL-2 | SoundFont, General MIDI (Tim Brechbill)
+    034abdfb296d9353433513dad5dbdcab46425ee6008fc02fe7039b46e75edc54
+csound-soundfont 1:6.18.1+dfsg-1 all 3740268
+    public domain | SoundFont, General MIDI (csound)
+    0d05bec0cff2486f4537dd0236fece99f3565b62959717f82e975be8e0cf1393
+fluid-soundfont-gm 3.1-5.3 all 119610208
+    MIT | SoundFont, General MIDI (Frank Wen)
+    6f531493ac4e4d9772fd96b2488ea1790af81c196135fbdd25997da0781fc60e
+fluidr3mono-gm-soundfont 2.315-7 all 18726092
+    MIT | the same in mono, compressed
+    4098301bf29f4253c2f5799a844f42dd4aa733d91a210071ad16d7757dea51d6
+gcin-voice 0~20170223-3 all 7740240
+    GPL-3 or LGPL-3, CC-BY-3.0 | Mandarin syllables read aloud by two people
+    6a0353f0294d06f7bd901bada3d5d9eec63b66c2ec029f92da3124d93d45de70
+fluidsynth 2.3.1-2 amd64 51580
+    LGPL-2.1+ | plays SoundFonts
+    3a5caae4bfe002c58947960f9f47d3b6dff07f63e9647cdfeb3d3df30bf9d85f
+libfluidsynth3 2.3.1-2 amd64 241444
+    LGPL-2.1+ | its library
+    e6fd48a7b2d61c0f9ceb8964f1d4039def209ae9c24b4f27bcc4f6a6f33885ed
+libdecor-0-0 0.1.1-2 amd64 14564
+    Expat | shared library
+    e58d66cbd2e27703c80f4e89c25fe7619db0ca0175d1077850b838023e115904
+libdrm2 2.4.114-1+b1 amd64 37472
+    X11 | shared library
+    be18fb670797ba32da9628cf3e8acd83160d8db8c8dd842501dd8e401c3b5371
+libexpat1 2.5.0-1+deb12u5 amd64 107940
+    X11 | shared library
+    cae5ded666d8573dd33060bc66fbac21eea8b101a6b56e2af8bd590fcfa65d79
+libgbm1 22.3.6-1+deb12u2 amd64 38132
+    X11 | shared library
+    4323840f2b7b3e108990848529125d99c0956ae5a854c1e0568ed08c8faeaa2e
+libglib2.0-0 2.74.6-2+deb12u9 amd64 1403216
+    LGPL-2.1+ | shared library
+    7ff85197685d89e150e342b29a59aab1beee400050ba7da73de81cd999ffee5a
+libinstpatch-1.0-2 1.1.6-1 amd64 258876
+    LGPL-2.1 | shared library
+    47741d5f3efd902515dcf2adfb006c74698d14a91691e16527632299e810208a
+libjack-jackd2-0 1.9.21~dfsg-3 amd64 281492
+    LGPL-2.1+ | shared library
+    1502e202d207aeb52a36ca8bc098d4bae3b8724c78db7de52d3d905f5959b997
+libreadline8 8.2-1.3 amd64 165760
+    GPL-3+ | shared library
+    e02ebbd3701cf468dbf98d6d917fbe0325e881f07fe8b316150c8d2a64486e66
+libsamplerate0 0.2.2-3 amd64 952104
+    BSD-2-Clause | shared library
+    72fe6d068ea3107115576d678a8b4f064ff736f1659777666ff056609c310fa2
+libsdl2-2.0-0 2.26.5+dfsg-1 amd64 629460
+    zlib | shared library
+    9f97f2ccf78573d5327ba34c9553952520f9d4da5af2b390d919eabdac69c546
+libwayland-client0 1.21.0-1 amd64 28320
+    X11 | shared library
+    1f002d028b8b79eec9847c636d8886d10dfe8c884cc2bebe18086b1391c5a28d
+libwayland-cursor0 1.21.0-1 amd64 14376
+    X11 | shared library
+    0b684467ec795024fcaae99ea4384959cc4052b2da5adec38c9b76dfed9bcf41
+libwayland-egl1 1.21.0-1 amd64 8640
+    X11 | shared library
+    cb4225f0e15e00a3570d4cbc288c87ff477d73e741c3f1c5a6d47cf350d45378
+libwayland-server0 1.21.0-1 amd64 35876
+    X11 | shared library
+    df0396221d7b794496a687ec61fae82b6465648bc0ab6501ba0a5ed7f56eb8d6
+libxcursor1 1:1.2.1-1 amd64 40904
+    X11 | shared library
+    49e167048661be4c614fff81429e9eaef38e54ef1d2150a5d2a8c53919217529
+libxext6 2:1.3.4-1+b1 amd64 52932
+    X11 | shared library
+    504b7be9d7df4f6f4519e8dd4d6f9d03a9fb911a78530fa23a692fba3058cba6
+libxfixes3 1:6.0.0-2 amd64 22684
+    X11 | shared library
+    1cd616396ff2ecae77e6e8b5b7695d414f0146de2d147837a2a02165f99e1a2c
+libxi6 2:1.8-1+b1 amd64 84208
+    X11 | shared library
+    6c2fb5f241b311788990122c6e693915867cd8ed9d6da2e3524aec7ed3cdb4c0
+libxkbcommon0 1.5.0-1 amd64 106108
+    X11 | shared library
+    e3fe045b9a33a101de1c5a912a4a10928db055c3f68930f47eccbb44d7c7d54e
+libxrandr2 2:1.5.2-2+b1 amd64 39240
+    X11 | shared library
+    e2e10b672085ddf1d294cd689ed21bde5899325fd13626c2614b7d7b2d49a808
+libxrender1 1:0.9.10-1.1 amd64 33228
+    X11 | shared library
+    b2a6d160578f359220101947c8d67059b44704a251e688de1d0b744fefedfd1a
+libxss1 1:1.2.3-1 amd64 17812
+    X11 | shared library
+    85cce16368f08a878fa892fbc54520fc654d00769cde6d300b8b802734a993c0
 """

@@ -37,10 +37,11 @@ def run_program(
     folder: Path | None = None,
     environment: dict[str, str] | None = None,
     standard_input: bytes = b"",
+    libraries: Sequence[str] = (),
 ) -> bytes | None:
     """Standard output of `store/package/usr/bin/name`, or of the system's `name` where it has none.
 
-    None where the program is missing, fails or takes more than a minute: reasons go to the log.
+    `libraries`: packages of shared libraries that it needs beyond `LIBRARIES`. None where the program is missing, fails or takes more than a minute: reasons go to the log.
     """
     program = _program(name, store=store, package=package)
     if program is None:
@@ -50,7 +51,7 @@ def run_program(
         result = subprocess.run(
             [str(program), *arguments],
             cwd=folder,
-            env=_environment(store) | (environment or {}),
+            env=_environment(store, (*LIBRARIES, *libraries)) | (environment or {}),
             input=standard_input,
             capture_output=True,
             timeout=TIMEOUT_S,
@@ -92,11 +93,11 @@ def _program(name: str, *, store: Path, package: str) -> Path | None:
     return Path(found) if found else None
 
 
-def _environment(store: Path) -> dict[str, str]:
+def _environment(store: Path, libraries: Sequence[str]) -> dict[str, str]:
     """The caller's environment plus the unpacked libraries, one thread, plain messages."""
     folders = [
         str(folder.resolve())
-        for library in LIBRARIES
+        for library in libraries
         for pattern in ("usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/pulseaudio", "lib/*-linux-gnu")
         for folder in sorted((store / library).glob(pattern))
     ]
