@@ -7,6 +7,8 @@ SHELL := /bin/bash
 EARLET := .venv/bin/earlet
 PYTHON := .venv/bin/python
 DEMO ?= build/demo
+# One process a core, each with a share of the files; torch's threads sleep while they wait.
+TESTS := OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup test test-slow check format demo frontends augmentations systems clean
 
@@ -17,7 +19,7 @@ setup:  ## make .venv with pinned packages (nothing to do the second time)
 	@.ci/setup
 
 test: setup  ## the tests that need neither hours nor engines
-	$(PYTHON) -m pytest
+	$(TESTS)
 
 test-slow: setup  ## the tests that need real engines and real corpora (downloads about 770 MB once)
 	$(PYTHON) -m pytest -m slow
@@ -27,7 +29,7 @@ check: setup  ## format, lint, types, import contracts, tests
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	$(PYTHON) -m pytest
+	$(TESTS)
 
 format: setup  ## let ruff write the format
 	$(PYTHON) -m ruff format .
