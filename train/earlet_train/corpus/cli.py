@@ -1,4 +1,4 @@
-"""`earlet corpus build` and `earlet corpus check`: what is typed, shown and returned."""
+"""`earlet corpus build`, `check` and `import`: what is typed, shown and returned."""
 
 import json
 from dataclasses import asdict
@@ -9,7 +9,7 @@ import typer
 
 corpus = typer.Typer(
     name="corpus",
-    help="Build a corpus of real and synthetic speech on this machine, or check one.",
+    help="Build a corpus of real and synthetic speech on this machine, check one, or import one.",
     no_args_is_help=True,
 )
 
@@ -84,3 +84,105 @@ def check(
         check_tables(report)
     if not report.passed:
         raise typer.Exit(1)
+
+
+@corpus.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="One of those below.", metavar="KIND")],
+    path: Annotated[Path, typer.Argument(help="The dataset, unpacked as published.")],
+    out: Annotated[Path, typer.Option(help="Folder to make: tables that name each recording.")],
+    fold: Annotated[
+        int | None, typer.Option(help="urbansound8k, esc50: the fold to test on [default: 1].")
+    ] = None,
+    dev_fold: Annotated[
+        int | None, typer.Option(help="urbansound8k, esc50: the fold for dev [default: none].")
+    ] = None,
+    dev_share: Annotated[
+        float | None,
+        typer.Option(
+            help="tau2020-mobile, folders, csv: share of train to set apart for dev, whole places "
+            "or speakers [default: 0 for tau2020-mobile, else 0.1]."
+        ),
+    ] = None,
+    eval_share: Annotated[
+        float | None,
+        typer.Option(help="folders, csv without splits: share of eval [default: 0.2]."),
+    ] = None,
+    by_speaker: Annotated[
+        bool | None,
+        typer.Option("--by-speaker", help="in-the-wild: deal speakers out to train, dev and eval."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed sets other speakers apart [default: 0].")
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="asvspoof2021-*: the unpacked keys, where they are not in PATH/keys."),
+    ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the audio too, so that the folder can be moved.")
+    ] = False,
+    convert: Annotated[
+        int | None,
+        typer.Option(min=1000, help="Put the audio there as mono FLAC of this rate, in Hz."),
+    ] = None,
+    decode: Annotated[
+        bool,
+        typer.Option("--decode", help="Decode every file: slower, finds what headers hide."),
+    ] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out files that cannot be used; they are counted."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Import a published dataset as a corpus to train, export, verify and measure with.
+
+    Splits stay as published; the audio stays where it is unless --copy or --convert says otherwise.
+    Every file's header is read first: missing, damaged, empty or wrong ones are named.
+
+    \b
+    Kinds:
+        asvspoof2019-la  asvspoof2019-pa  in-the-wild
+        asvspoof2021-la  asvspoof2021-df  asvspoof2021-pa
+        speech-commands-v2  urbansound8k  esc50  nsynth  tau2020-mobile
+        folders   a folder for each label
+        csv       a table with path, label and, if you like, split and speaker
+    \b
+    Example:
+        earlet corpus import asvspoof2021-la downloads/2021 --out corpora/2021-la
+        earlet corpus import urbansound8k UrbanSound8K --fold 10 --dev-fold 9 --convert 16000 \\
+            --out corpora/urban
+    """  # noqa: D301
+    from earlet_train.corpus.importing.importer import Order, import_dataset
+    from earlet_train.corpus.importing.options import open_dataset
+    from earlet_train.corpus.importing.show import import_tables
+    from earlet_train.corpus.show import progress
+
+    typed = {
+        "fold": fold,
+        "dev_fold": dev_fold,
+        "dev_share": dev_share,
+        "eval_share": eval_share,
+        "by_speaker": by_speaker,
+        "seed": seed,
+        "keys": keys,
+    }
+    options = {name: value for name, value in typed.items() if value is not None}
+    order = Order(
+        kind=kind,
+        dataset=open_dataset(kind, path, options),
+        options={name: str(v) if isinstance(v, Path) else v for name, v in options.items()},
+        out=out,
+        copy=copy,
+        convert_hz=convert,
+        decode=decode,
+        skip_bad=skip_bad,
+    )
+    with progress() as on_stage:
+        imported = import_dataset(order, on_stage=on_stage)
+    if as_json:
+        typer.echo(json.dumps(asdict(imported), ensure_ascii=False))
+        return
+    import_tables(imported)
+    typer.echo(f"{out} is complete.")
