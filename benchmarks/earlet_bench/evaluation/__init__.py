@@ -1,0 +1,1 @@
+"""What `earlet evaluate` and `earlet fuse` are made of: the field's metrics, with intervals."""
