@@ -3,9 +3,12 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from earlet_train.corpus.build import Order
 
 corpus = typer.Typer(
     name="corpus",
@@ -26,6 +29,13 @@ def build(
         Literal["demo", "standard", "full"],
         typer.Option(help="About 1,100, 10,000 or 24,000 recordings."),
     ] = "demo",
+    kind: Annotated[
+        Literal["speech", "instruments", "syllables"],
+        typer.Option(
+            help="Real and synthetic speech; notes of 11 instrument families (1,980, 7,260 or "
+            "some 13,000); or 2,300 Mandarin syllables by tone (one size)."
+        ),
+    ] = "speech",
     seed: Annotated[int, typer.Option(help="Another seed deals and renders anew.")] = 0,
     jobs: Jobs = 0,
     cache: Annotated[
@@ -44,11 +54,15 @@ def build(
     Example:
         earlet corpus build --size demo --out corpora/demo
         earlet corpus check corpora/demo
+        earlet corpus build --kind instruments --out corpora/instruments
     """  # noqa: D301  (\b is the mark of a paragraph that keeps its lines)
     from earlet_train.corpus.build import Order, build_corpus, default_jobs
     from earlet_train.corpus.show import inventory_tables, progress
 
     order = Order(size=size, out=out, seed=seed, jobs=jobs or default_jobs(), cache=cache)
+    if kind != "speech":
+        _build_clips(order, kind=kind, as_json=as_json)
+        return
     with progress() as on_stage:
         inventory = build_corpus(order, on_stage=on_stage)
     if as_json:
@@ -56,6 +70,22 @@ def build(
         return
     inventory_tables(inventory)
     typer.echo(f"{out} is complete. Check it with: earlet corpus check {out}")
+
+
+def _build_clips(order: "Order", *, kind: str, as_json: bool) -> None:
+    from earlet_train.corpus.instruments import build_instruments
+    from earlet_train.corpus.show import progress
+    from earlet_train.corpus.show_clips import clip_tables
+    from earlet_train.corpus.syllables import build_syllables
+
+    build_clips = {"instruments": build_instruments, "syllables": build_syllables}[kind]
+    with progress() as on_stage:
+        inventory = build_clips(order, on_stage=on_stage)
+    if as_json:
+        typer.echo(json.dumps(asdict(inventory), ensure_ascii=False))
+        return
+    clip_tables(inventory)
+    typer.echo(f"{order.out} is complete.")
 
 
 @corpus.command()

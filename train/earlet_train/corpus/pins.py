@@ -236,7 +236,7 @@ libdrm2 2.4.114-1+b1 amd64 37472
     X11 | shared library
     be18fb670797ba32da9628cf3e8acd83160d8db8c8dd842501dd8e401c3b5371
 libexpat1 2.5.0-1+deb12u5 amd64 107940
-    X11 | shared library
+    MIT | shared library
     cae5ded666d8573dd33060bc66fbac21eea8b101a6b56e2af8bd590fcfa65d79
 libgbm1 22.3.6-1+deb12u2 amd64 38132
     X11 | shared library

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,7 +41,8 @@ def run_program(
 ) -> bytes | None:
     """Standard output of `store/package/usr/bin/name`, or of the system's `name` where it has none.
 
-    `libraries`: packages of shared libraries that it needs beyond `LIBRARIES`. None where the program is missing, fails or takes more than a minute: reasons go to the log.
+    `libraries`: packages of shared libraries that it needs beyond `LIBRARIES`. None where the
+    program is missing, fails or takes more than a minute: reasons go to the log.
     """
     program = _program(name, store=store, package=package)
     if program is None:
@@ -51,7 +52,7 @@ def run_program(
         result = subprocess.run(
             [str(program), *arguments],
             cwd=folder,
-            env=_environment(store, (*LIBRARIES, *libraries)) | (environment or {}),
+            env=_environment(store, dict.fromkeys((*LIBRARIES, *libraries))) | (environment or {}),
             input=standard_input,
             capture_output=True,
             timeout=TIMEOUT_S,
@@ -93,7 +94,7 @@ def _program(name: str, *, store: Path, package: str) -> Path | None:
     return Path(found) if found else None
 
 
-def _environment(store: Path, libraries: Sequence[str]) -> dict[str, str]:
+def _environment(store: Path, libraries: Iterable[str]) -> dict[str, str]:
     """The caller's environment plus the unpacked libraries, one thread, plain messages."""
     folders = [
         str(folder.resolve())
