@@ -61,7 +61,8 @@ def train(
 ) -> None:
     """Train a detector from a recipe and a corpus.
 
-    Writes a run folder: the best epoch by dev EER (best.safetensors), the latest, run.json with
+    Writes a run folder: the best epoch by dev EER, or by dev accuracy where there are more
+    than two labels (best.safetensors), the latest, run.json with
     the history, learning_curve.png. A run that was stopped or killed, at any moment, goes on with
     --resume and ends in the same weights.
 
@@ -122,7 +123,7 @@ def train(
     typer.echo(
         f"{run.recipe}: stopped after {len(run.history)} epochs and {seconds / 60:.1f} minutes "
         f"({run.stopped}).\n"
-        f"Kept epoch {best.epoch}: dev EER {100 * best.dev_eer:.2f} % on {run.dev_trials} "
+        f"Kept epoch {best.epoch}: {' '.join(best.told.split())} on {run.dev_trials} "
         f"recordings.\n"
         f"Next: earlet export {out} --out BUNDLE"
     )

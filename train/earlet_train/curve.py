@@ -30,21 +30,22 @@ def draw_curve(run: Run, path: Path) -> None:
     above.plot(epochs, [row.dev_loss for row in run.history], color=DEV, label="dev")
     above.set_ylabel("loss (nats)")
     above.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
-    errors = [100 * row.dev_eer for row in run.history]
+    errors, chance = [100 * row.dev_error for row in run.history], chance_error(run)
     below.plot(epochs, errors, color=DEV)
-    below.plot([best.epoch], [100 * best.dev_eer], "o", color=DEV, markersize=7)
+    below.plot([best.epoch], [100 * best.dev_error], "o", color=DEV, markersize=7)
     below.annotate(
-        f"kept: epoch {best.epoch}, {100 * best.dev_eer:.1f} %",
-        (best.epoch, 100 * best.dev_eer),
+        f"kept: epoch {best.epoch}, {100 * best.dev_error:.1f} %",
+        (best.epoch, 100 * best.dev_error),
         # Below the lowest point of the line there is room, unless it lies on the floor.
-        xytext=(0, -18 if best.dev_eer > 0.06 else 12),
+        xytext=(0, -18 if best.dev_error > 0.06 else 12),
         textcoords="offset points",
         ha="right" if best.epoch > len(epochs) / 2 else "left",
         color=INK,
     )
-    below.axhline(50, color=GRID, linewidth=1)
-    below.set_ylim(0, max(50.0, *errors) * 1.04)
-    below.set_ylabel("dev EER (%), 50 = chance")
+    below.axhline(chance, color=GRID, linewidth=1)
+    below.set_ylim(0, max(chance, *errors) * 1.04)
+    what = "EER" if run.judged_by == "EER" else "error, mean of labels"
+    below.set_ylabel(f"dev {what} (%), {chance:.3g} = chance")
     below.set_xlabel("epoch")
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (above, below):
@@ -53,3 +54,9 @@ def draw_curve(run: Run, path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=INK)
     write_beside(path, lambda file: figure.savefig(file, format="png"))
+
+
+def chance_error(run: Run) -> float:
+    """What guessing would give, in percent: half of two labels, ten in eleven of eleven."""
+    labels = max(2, len(run.labels_held))
+    return 100 * (1 - 1 / labels)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from earlet.errors import RecipeError, UsageError
-from earlet.scoring import score_waveforms
 from earlet_train.dataset import Split, batches, steps_per_epoch
 from earlet_train.distributed import Alone
+from earlet_train.judgement import Judgement, judge
 from earlet_train.losses import make_loss
 from earlet_train.network import build_network, numpy_logits
 from earlet_train.optimization import RunningMean, make_optimizer, set_learning_rate
@@ -117,20 +117,25 @@ class Trainer:
         self._refuse_broken_weights(epoch)
         return float(np.mean(losses))
 
-    def judge(self, split: Split) -> NDArray[np.float64]:
-        """Raw log-odds [R] of a split by the weights that would be kept, in float32."""
+    def judge(self, split: Split) -> Judgement:
+        """What the weights that would be kept say of a split, in float32."""
         self.judged.load_state_dict(self.weights)
         own = range(self.processes.rank, len(split), self.processes.size)
-        scores = torch.zeros(len(split), dtype=torch.float64)
-        raw = score_waveforms(
-            map(split.waveform, own),
+        found = judge(
+            own,
+            split.waveform,
             numpy_logits(self.judged),
             policy=self.recipe.data.window,
             positive_index=self.recipe.positive_index,
         )
-        scores[own.start :: own.step] = torch.from_numpy(raw)
-        all_scores: NDArray[np.float64] = self.processes.sum(scores).cpu().numpy()
-        return all_scores
+        raw = self._gathered(found.raw, own, of=len(split))
+        count = len(self.recipe.labels)
+        if count == 2:
+            return Judgement(raw=raw)
+        # A process may have had no recording at all: its part of the sum is then nothing.
+        classes = np.zeros((len(own), count)) if found.classes is None else found.classes
+        columns = [self._gathered(column.copy(), own, of=len(split)) for column in classes.T]
+        return Judgement(raw=raw, classes=np.stack(columns, axis=1))
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -156,6 +161,13 @@ class Trainer:
             self.mean.steps = state["mean_steps"]
         # States of runs begun before float16 was known have none.
         self.scaler.load_state_dict(state.get("scaler", {}))
+
+    def _gathered(self, own: NDArray[np.float64], rows: range, *, of: int) -> NDArray[np.float64]:
+        """Each process's values at its own rows -> those of all rows, in every process."""
+        values = torch.zeros(of, dtype=torch.float64)
+        values[rows.start :: rows.step] = torch.from_numpy(own)
+        gathered: NDArray[np.float64] = self.processes.sum(values).cpu().numpy()
+        return gathered
 
     def _descend(self, loss: Tensor) -> None:
         """One step of the optimizer, and of the running mean."""

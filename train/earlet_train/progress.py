@@ -63,7 +63,7 @@ class RunDisplay:
         mark = "  best so far" if is_best else ""
         self.console.print(
             f"epoch {row.epoch:3} of {self.epochs}   loss {row.train_loss:.3f}   "
-            f"dev loss {row.dev_loss:.3f}   dev EER {100 * row.dev_eer:5.2f} %   "
+            f"dev loss {row.dev_loss:.3f}   {row.told}   "
             f"{row.seconds:5.1f} s{mark}",
             highlight=False,
             soft_wrap=True,

@@ -12,7 +12,11 @@ RUN_FILE = "run.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One row of the history. `epoch` counts from 1; rates in 0..1; losses in nats."""
+    """One row of the history. `epoch` counts from 1; rates in 0..1; losses in nats.
+
+    `dev_accuracy`: macro accuracy, of recipes with more than two labels; `dev_eer` is then that of
+    the positive label against all others.
+    """
 
     epoch: int
     train_loss: float
@@ -20,6 +24,19 @@ class Epoch:
     dev_eer: float
     learning_rate: float
     seconds: float
+    dev_accuracy: float | None = None
+
+    @property
+    def dev_error(self) -> float:
+        """What epochs are compared by: the EER, of many labels the macro error rate."""
+        return self.dev_eer if self.dev_accuracy is None else 1 - self.dev_accuracy
+
+    @property
+    def told(self) -> str:
+        """How good the epoch is, in words."""
+        if self.dev_accuracy is None:
+            return f"dev EER {100 * self.dev_eer:5.2f} %"
+        return f"dev accuracy {100 * self.dev_accuracy:5.2f} %"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +73,13 @@ class Run:
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch with the lowest dev EER, among equals the one with the lowest dev loss."""
-        return min(self.history, key=lambda e: (e.dev_eer, e.dev_loss), default=None)
+        """The epoch with the lowest dev error, among equals the one with the lowest dev loss."""
+        return min(self.history, key=lambda e: (e.dev_error, e.dev_loss), default=None)
+
+    @property
+    def judged_by(self) -> str:
+        """Which figure decides: the EER, or with more than two labels the macro accuracy."""
+        return "accuracy" if len(self.labels_held) > 2 else "EER"
 
     def cannot_continue(self, other: "Run") -> str:
         """Why a run described by `other` is no continuation of this one; empty where it is.

@@ -17,9 +17,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from earlet.errors import UsageError
+from earlet.errors import CorpusError, UsageError
 from earlet.manifest import canonical_json
-from earlet.metrics import equal_error_rate
 from earlet_train.atomic import write_beside
 from earlet_train.calibration import fit_calibration, operating_point
 from earlet_train.checkpoint import BEST, LAST, Origin, save_checkpoint
@@ -27,6 +26,7 @@ from earlet_train.curve import draw_curve
 from earlet_train.dataset import (
     Split,
     corpus_hash,
+    label_indices,
     labels_dealt,
     labels_held,
     load_split,
@@ -100,6 +100,7 @@ def train_run(
         load_split(corpus, name, recipe=recipe, clips=options.clips, on_progress=watcher.reading)
         for name in ("train", "dev")
     )
+    refuse_absent_labels(train, dev, recipe=recipe)
     run = describe(recipe, trainer, train, dev, corpus=corpus, options=options)
     run = dataclasses.replace(run, weights=taken)
     if processes.rank == 0:
@@ -138,14 +139,14 @@ def one_epoch(
     dev_losses, steps = [row.dev_loss for row in run.history], steps_per_epoch(train, recipe)
     watcher.began(epoch + 1, steps=steps)
     train_loss = trainer.epoch(train, epoch=epoch, on_step=watcher.stepped, dev_losses=dev_losses)
-    raw, is_positive = trainer.judge(dev), positives(dev, recipe)
-    # Both classes weigh the same, as in the EER.
-    surprise = np.logaddexp(0, np.where(is_positive, -raw, raw))
+    judgement, is_positive = trainer.judge(dev), positives(dev, recipe)
+    labels = label_indices(dev, recipe)
     row = Epoch(
         epoch=epoch + 1,
         train_loss=train_loss,
-        dev_loss=float((surprise[is_positive].mean() + surprise[~is_positive].mean()) / 2),
-        dev_eer=equal_error_rate(raw, is_positive).eer,
+        dev_loss=judgement.loss(labels, is_positive),
+        dev_eer=judgement.eer(is_positive),
+        dev_accuracy=judgement.accuracy(labels),
         learning_rate=learning_rate(
             recipe.training, epoch=epoch, steps=steps, dev_losses=dev_losses
         ),
@@ -155,7 +156,7 @@ def one_epoch(
     row = trainer.processes.first(lambda: row)
     run = dataclasses.replace(run, history=(*run.history, row), stopped="")
     if trainer.processes.rank == 0:
-        keep(run, trainer, raw, is_positive, recipe=recipe, out=out)
+        keep(run, trainer, judgement.raw, is_positive, recipe=recipe, out=out)
     watcher.ended(row, is_best=run.best is row)
     return run
 
@@ -202,7 +203,7 @@ def reason_to_stop(run: Run, recipe: Recipe, seconds: float, options: Options) -
     if done >= run.epochs_planned:
         return f"all {done} epochs done"
     if run.best is not None and patience and done - run.best.epoch >= patience:
-        return f"{patience} epochs without a better dev EER"
+        return f"{patience} epochs without a better dev {run.judged_by}"
     expected = run.history[-1].seconds if run.history else 0.0
     if seconds + expected > 60 * options.limit_minutes:
         return f"the limit of {options.limit_minutes:g} minutes"
@@ -244,6 +245,18 @@ def refuse_overwriting(out: Path, options: Options) -> None:
         raise UsageError(
             f"{out} already holds a run. Go on with it by --resume, or give another --out."
         )
+
+
+def refuse_absent_labels(train: Split, dev: Split, *, recipe: Recipe) -> None:
+    """Nobody learns, or is judged by, what is not there. Raises CorpusError."""
+    for name, split in (("train", train), ("dev", dev)):
+        absent = [label for label, count in labels_held(split, recipe).items() if count == 0]
+        if absent:
+            raise CorpusError(
+                f"split {name!r} has no recording labelled {', '.join(absent)} among its "
+                f"{len(split)}, and the recipe {recipe.name!r} has that label. Take it out of the "
+                "recipe's labels, or give a corpus (or more --clips) that has it."
+            )
 
 
 def describe(

@@ -39,7 +39,8 @@ class Training:
     `balance_draw`: which ones is drawn anew each `epoch`, or `once`.
 
     **Otherwise.** `averaging`: decay per step of a running mean of the weights, which is then what
-    is judged and kept; 0 = none. `patience`: stop after so many epochs without a better dev EER;
+    is judged and kept; 0 = none. `patience`: stop after so many epochs without a better dev EER
+    (of more than two labels: dev accuracy);
     0 = never. `augment`: where augmentations of features and mixtures happen, at the
     `model-input`, or at the `frontend-output` so that the adapter sees them (DiffRes' guide loss
     needs blanked frames to find). `precision`: of the model; frontend, adapter and loss stay in
