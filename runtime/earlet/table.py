@@ -12,6 +12,7 @@ A path is absolute, or relative to the table's folder.
 """
 
 import csv
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,11 +65,17 @@ def read_table(file: Path, *, root: Path) -> list[Trial]:
 def write_table(stream: TextIO, trials: Sequence[Trial]) -> None:
     """Write what `read_table` reads; `stream` is opened with newline=""."""
     extras = list(dict.fromkeys(name for trial in trials for name in trial.extras))
-    writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
-    writer.writerow([*COLUMNS, *extras])
+    stream.write(_line([*COLUMNS, *extras]))
     for trial in trials:
         own = (trial.file, trial.path.as_posix(), trial.speaker, trial.system, trial.key)
-        writer.writerow([*own, *(trial.extras.get(name, "") for name in extras)])
+        stream.write(_line([*own, *(trial.extras.get(name, "") for name in extras)]))
+
+
+def _line(cells: Sequence[str]) -> str:
+    """One row. Python 3.11 quotes those line breaks only that end a row, so it gets both."""
+    row = io.StringIO(newline="")
+    csv.writer(row, delimiter="\t", lineterminator="\r\n").writerow(cells)
+    return row.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _check_header(file: Path, header: Sequence[str]) -> None:

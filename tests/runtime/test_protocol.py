@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from earlet.errors import CorpusError
-from earlet.protocol import known_systems, missing_files, read_protocol
+from earlet.protocol import known_systems, missing_files, read_protocol, splits
 
 
 def tree(root: Path, split: str, rows: str, *, name: str = "LA") -> Path:
@@ -80,3 +80,15 @@ def test_a_tree_without_its_audio_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "LA_dev" / "flac").rmdir()
     with pytest.raises(CorpusError, match="0 audio folders for the split 'dev'"):
         read_protocol(tmp_path, "dev")
+
+
+def test_the_splits_are_those_that_are_listed(tmp_path: Path) -> None:
+    assert splits(tmp_path) == ()
+    tree(tmp_path, "eval", ROWS)
+    tree(tmp_path, "train", ROWS)
+    assert splits(tmp_path) == ("train", "eval")
+
+
+def test_the_environment_of_replay_is_kept(tmp_path: Path) -> None:
+    (trial,) = read_protocol(tree(tmp_path, "dev", "PA_0069 PA_D_1 bca AC spoof\n"), "dev")
+    assert trial.extras == {"environment": "bca"}

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,8 +68,7 @@ def import_dataset(order: Order, *, on_stage: OnStage | None = None) -> Imported
     """
     tell = on_stage or (lambda title, done, total: None)
     _refuse_out(order)
-    entries = list(order.dataset.entries())
-    _refuse_twice(entries)
+    entries = list(_once(order.dataset.entries()))
     dataset, converting = order.dataset, order.convert_hz is not None
     heard = examine(
         [entry.trial.path for entry in entries],
@@ -192,7 +191,8 @@ def _refuse_out(order: Order) -> None:
         )
 
 
-def _refuse_twice(entries: Sequence[Entry]) -> None:
+def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries as they come. Raises CorpusError at the first that came before."""
     seen: dict[str, Entry] = {}
     for entry in entries:
         first = seen.setdefault(entry.trial.file, entry)
@@ -201,6 +201,7 @@ def _refuse_twice(entries: Sequence[Entry]) -> None:
                 f"{entry.origin}: {entry.trial.file!r} is listed already in {first.origin}; every "
                 "recording is expected once, in one split."
             )
+        yield entry
 
 
 def _told(bad: Mapping[str, str], *, of: int) -> str:
