@@ -143,3 +143,10 @@ def learn_statistics(model: Model, shape: tuple[int, int, int]) -> None:
         for _ in range(8):
             model(pictures(4, shape))
     model.eval()
+
+
+@pytest.mark.parametrize("kind", ["narrow-cnn", "res2net", "resnet50"])
+def test_a_picture_smaller_than_the_network_can_halve_is_refused(kind: str) -> None:
+    settings = MODELS[kind].Settings()
+    with pytest.raises(ValueError, match=r"found 64 and 3: take longer windows"):
+        MODELS[kind](settings, shape=(1, 64, 3), classes=2)

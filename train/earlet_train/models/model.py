@@ -40,3 +40,17 @@ class Model(nn.Module, ABC):
         """Features [B, C, F, N] -> logits [B, K]."""
         logits: Tensor = self.output(self.embedding(features))
         return logits
+
+
+def refuse_smaller(shape: tuple[int, int, int], *, halvings: int) -> None:
+    """Raise ValueError where [C, F, N] has fewer bins or frames than a network can halve so often.
+
+    Padding would let it run all the same, on a picture that is mostly padding.
+    """
+    _, bins, frames = shape
+    if min(bins, frames) < 2**halvings:
+        raise ValueError(
+            f"the network halves its picture {halvings} times, which takes at least {2**halvings} "
+            f"bins and frames, found {bins} and {frames}: take longer windows in [data], a shorter "
+            "hop or more bins in [frontend]"
+        )

@@ -22,7 +22,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
-from earlet_train.models.model import Model
+from earlet_train.models.model import Model, refuse_smaller
 from earlet_train.ranges import Count, Rate
 
 
@@ -43,6 +43,7 @@ class NarrowCnn(Model):
         self, settings: NarrowCnnSettings, *, shape: tuple[int, int, int], classes: int
     ) -> None:
         super().__init__(settings, shape=shape, classes=classes)
+        refuse_smaller(shape, halvings=len(settings.channels))
         width, bins, _ = shape
         layers: list[nn.Module] = []
         last = len(settings.channels) - 1

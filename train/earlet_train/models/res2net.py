@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from earlet_train.models.angular import AngularLinear
 from earlet_train.models.fusion import NOTES, ChannelView, Fusion, fusion
-from earlet_train.models.model import Model
+from earlet_train.models.model import Model, refuse_smaller
 from earlet_train.ranges import Count, Natural
 
 EXPANSION = 2
@@ -85,6 +85,7 @@ class Res2Net(Model):
         self, settings: Res2NetSettings, *, shape: tuple[int, int, int], classes: int
     ) -> None:
         super().__init__(settings, shape=shape, classes=classes)
+        refuse_smaller(shape, halvings=len(settings.blocks) - 1)
         self.settings = settings
         width = settings.stem
         self.stem = nn.Sequential(

@@ -24,7 +24,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
-from earlet_train.models.model import Model
+from earlet_train.models.model import Model, refuse_smaller
 from earlet_train.ranges import Count, Rate
 
 # A block's last convolution is so many times as wide as its others.
@@ -52,6 +52,7 @@ class ResNet50(Model):
         self, settings: ResNet50Settings, *, shape: tuple[int, int, int], classes: int
     ) -> None:
         super().__init__(settings, shape=shape, classes=classes)
+        refuse_smaller(shape, halvings=5)
         narrow = settings.channels
         self.conv1 = nn.Conv2d(shape[0], narrow, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(narrow)
