@@ -90,7 +90,7 @@ def _build_clips(order: "Order", *, kind: str, as_json: bool) -> None:
 
 @corpus.command()
 def check(
-    root: Annotated[Path, typer.Argument(help="A corpus of earlet, or ASVspoof 2019 LA.")],
+    root: Annotated[Path, typer.Argument(help="A corpus: built, imported, or ASVspoof 2019 LA.")],
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
@@ -102,12 +102,17 @@ def check(
     Example:
         earlet corpus check corpora/demo
     """  # noqa: D301
+    from earlet.table import tables
     from earlet_train.corpus.build import default_jobs
     from earlet_train.corpus.check import check_corpus
+    from earlet_train.corpus.importing.recheck import check_imported
     from earlet_train.corpus.show import check_tables, progress
 
     with progress() as on_stage:
-        report = check_corpus(root, jobs=jobs or default_jobs(), on_stage=on_stage)
+        if tables(root):
+            report = check_imported(root, on_stage=on_stage)
+        else:
+            report = check_corpus(root, jobs=jobs or default_jobs(), on_stage=on_stage)
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False))
     else:
@@ -215,4 +220,4 @@ def import_(
         typer.echo(json.dumps(asdict(imported), ensure_ascii=False))
         return
     import_tables(imported)
-    typer.echo(f"{out} is complete.")
+    typer.echo(f"{out} is complete. Decode and check it all with: earlet corpus check {out}")

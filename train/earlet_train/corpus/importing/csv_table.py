@@ -14,16 +14,17 @@ from earlet_train.corpus.importing.rows import Listing, Row, read_rows
 # The columns with a meaning, and what else they are called.
 PATH = ("path", "file", "filename")
 LABEL = ("key", "label", "class")
-OPTIONAL = ("split", "speaker", "system")
+OPTIONAL = ("split", "speaker", "system", "id")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CsvTable(Dataset):
     """`root` is the CSV (or a folder with one in it); paths start at its folder.
 
-    Columns: `path` and `label`, and if there are `split`, `speaker`, `system`; all others become
-    extras. Without a column `split`, whole speakers are dealt out (`-` or none: each recording
-    stands alone). Separated by commas, semicolons or tabs: whichever the header has most of.
+    Columns: `path` and `label`, and if there are `split`, `speaker`, `system`, and `id` (by default
+    the path as it is written); all others become extras. Without a column `split`, whole speakers
+    are dealt out (`-` or none: each recording stands alone). Separated by commas, semicolons or
+    tabs: whichever the header has most of.
     """
 
     dev_share: float = 0.1
@@ -88,7 +89,7 @@ class CsvTable(Dataset):
         used = {path, label, *OPTIONAL}
         trial = Trial(
             speaker=known.get("speaker", "") or "-",
-            file=row[path],
+            file=known.get("id", "") or row[path],
             system=system,
             key=key,
             path=base / row[path],

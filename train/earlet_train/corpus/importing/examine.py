@@ -3,7 +3,7 @@
 Headers tell whether a file is there, is audio, is empty, and its rate and channels. Numbers that
 are not finite only fit into files of floating point, which are therefore decoded too. Whatever else
 may be wrong inside (a FLAC file cut in the middle) is found with `decode`, or by the loader of the
-training, which reads everything.
+training, or `earlet corpus check`, both of which read everything.
 """
 
 from collections import Counter
