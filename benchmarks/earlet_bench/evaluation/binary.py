@@ -11,8 +11,15 @@ from earlet.protocol import KEYS, Trial
 from earlet_bench.evaluation.asv_scores import Verifier
 from earlet_bench.evaluation.calibration_cost import cllr, min_cllr
 from earlet_bench.evaluation.curve import Curve, Ranking, check_soft
-from earlet_bench.evaluation.intervals import RESAMPLES, SEED, Estimate, estimate, groups_of
-from earlet_bench.evaluation.tandem import Coefficients, min_t_dcf
+from earlet_bench.evaluation.intervals import (
+    RESAMPLES,
+    SEED,
+    Estimate,
+    estimate,
+    estimates,
+    groups_of,
+)
+from earlet_bench.evaluation.tandem import min_t_dcf
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -186,33 +193,34 @@ def _condition(
     trials = [t for t, kept in zip(scored.trials, chosen, strict=True) if kept]
     ranking = Ranking(-scored.scores[chosen], ~spoof)
 
-    def with_interval(statistic: Callable[[Curve], float]) -> Estimate:
-        return estimate(
-            lambda weights: statistic(ranking.curve(weights)),
-            groups=groups_of(trials),
-            classes=[t.key for t in trials],
-            rng=np.random.default_rng(SEED),
-            resamples=scored.settings.resamples if resamples is None else resamples,
-        )
-
-    def cost(coefficients: Coefficients | None) -> TandemCost | None:
-        if coefficients is None:
-            return None
-        return TandemCost(
-            minimum=with_interval(lambda curve: min_t_dcf(curve, coefficients)),
-            floor=coefficients.floor,
-        )
-
     verifier = scored.settings.verifier
-    pooled = attacks is None or attack is not None
+    legacy = revised = None
+    if verifier is not None and (attacks is None or attack is not None):
+        legacy = verifier.legacy(attack=attack, codec=value)
+        revised = verifier.revised(attack=attack, codec=value)
+    costs = [weights for weights in (legacy, revised) if weights is not None]
+
+    def rates(weights: Floats) -> list[float]:
+        """[EER, the cost of each of `costs`]."""
+        curve = ranking.curve(weights)
+        return [curve.eer, *(min_t_dcf(curve, coefficients) for coefficients in costs)]
+
+    eer, *minima = estimates(
+        rates,
+        groups=groups_of(trials),
+        classes=[t.key for t in trials],
+        rng=np.random.default_rng(SEED),
+        resamples=scored.settings.resamples if resamples is None else resamples,
+    )
+    left = iter(minima)
     return Condition(
         attack=attack,
         value=value,
         bona_fide=int((~spoof).sum()),
         spoof=int(spoof.sum()),
-        eer=with_interval(lambda curve: curve.eer),
-        legacy=cost(verifier.legacy(attack=attack, codec=value)) if verifier and pooled else None,
-        revised=cost(verifier.revised(attack=attack, codec=value)) if verifier and pooled else None,
+        eer=eer,
+        legacy=None if legacy is None else TandemCost(minimum=next(left), floor=legacy.floor),
+        revised=None if revised is None else TandemCost(minimum=next(left), floor=revised.floor),
     )
 
 

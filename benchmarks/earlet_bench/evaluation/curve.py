@@ -112,7 +112,7 @@ def check_soft(scores: Floats) -> None:
     distinct = np.unique(scores)
     if len(distinct) < LEAST_DISTINCT:
         raise UsageError(
-            f"the {len(scores)} scores have only {len(distinct)} different values "
-            f"({', '.join(f'{value:g}' for value in distinct)}): these are decisions, and error "
-            "rates over thresholds need scores. Give the detector's soft output."
+            f"the {len(scores)} scores have only {len(distinct)} different value(s), expected at "
+            f"least {LEAST_DISTINCT}: these are decisions, and error rates over thresholds need "
+            "scores. Give the detector's soft output."
         )

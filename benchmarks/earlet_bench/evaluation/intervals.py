@@ -43,15 +43,37 @@ def estimate(
     `groups` [N]: which trials come together; `classes` [N]: the number of groups of each class
     stays what it is.
     """
-    value = statistic(np.ones(len(groups)))
+    (found,) = estimates(
+        lambda weights: [statistic(weights)],
+        groups=groups,
+        classes=classes,
+        rng=rng,
+        resamples=resamples,
+    )
+    return found
+
+
+def estimates(
+    statistics: Callable[[Floats], Sequence[float]],
+    *,
+    groups: Sequence[str],
+    classes: Sequence[str],
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> list[Estimate]:
+    """Several statistics [S] at once of the same resamples -> their values and intervals [S]."""
+    values = statistics(np.ones(len(groups)))
     if resamples == 0:
-        return Estimate(value=value)
+        return [Estimate(value=value) for value in values]
     drawn = [
-        statistic(weights)
+        statistics(weights)
         for weights in resampled(groups, classes=classes, rng=rng, resamples=resamples)
     ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate(value=value, low=float(low), high=float(high))
+    lows, highs = np.percentile(drawn, [2.5, 97.5], axis=0)
+    return [
+        Estimate(value=value, low=float(low), high=float(high))
+        for value, low, high in zip(values, lows, highs, strict=True)
+    ]
 
 
 def resampled(

@@ -1,14 +1,13 @@
 """How well one of several classes is told: accuracy, recall of each class, confusion, mAP."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earlet.errors import CorpusError
-from earlet_bench.evaluation.intervals import RESAMPLES, SEED, Estimate, estimate
+from earlet_bench.evaluation.intervals import RESAMPLES, SEED, Estimate, estimate, estimates
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -50,29 +49,36 @@ def report_classes(
     correct = (said == true).astype(np.float64)
     one_hot = np.eye(len(labels))[true]
 
+    own = [np.flatnonzero(true == index) for index in range(len(labels))]
+
+    def rates(weights: Floats) -> list[float]:
+        """[accuracy, macro accuracy, recall of each class]."""
+        recalls = [float(correct[k] @ weights[k] / weights[k].sum()) for k in own]
+        return [float(correct @ weights / weights.sum()), float(np.mean(recalls)), *recalls]
+
     def mean_average_precision(weights: Floats) -> float:
         return float(average_precision_score(one_hot, class_scores, sample_weight=weights))
 
-    def recall(index: int, weights: Floats) -> float:
-        own = weights * (true == index)
-        return float((correct @ own) / own.sum())
-
-    def macro(weights: Floats) -> float:
-        return float(np.mean([recall(index, weights) for index in range(len(labels))]))
-
-    def with_interval(
-        statistic: Callable[[Floats], float], *, resamples: int = resamples
-    ) -> Estimate:
-        rng = np.random.default_rng(SEED)
-        return estimate(statistic, groups=groups, classes=truth, rng=rng, resamples=resamples)
-
+    accuracy, macro, *recalls = estimates(
+        rates,
+        groups=groups,
+        classes=truth,
+        rng=np.random.default_rng(SEED),
+        resamples=resamples,
+    )
     return ClassReport(
         labels=tuple(labels),
-        accuracy=with_interval(lambda weights: float((correct @ weights) / weights.sum())),
-        macro_accuracy=with_interval(macro),
+        accuracy=accuracy,
+        macro_accuracy=macro,
         # Each resample sorts every class anew, which takes a while: fewer of them do.
-        mean_average_precision=with_interval(mean_average_precision, resamples=min(resamples, 200)),
-        recalls=tuple(with_interval(partial(recall, index)) for index in range(len(labels))),
+        mean_average_precision=estimate(
+            mean_average_precision,
+            groups=groups,
+            classes=truth,
+            rng=np.random.default_rng(SEED),
+            resamples=min(resamples, 200),
+        ),
+        recalls=tuple(recalls),
         average_precisions=tuple(
             float(average_precision_score(one_hot[:, k], class_scores[:, k]))
             for k in range(len(labels))

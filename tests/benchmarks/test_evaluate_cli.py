@@ -1,0 +1,430 @@
+"""`earlet evaluate` and `earlet fuse` from end to end, as a user runs them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from earlet.accuracy import measure_accuracy
+from earlet.bundle import find
+from earlet.cli import run as earlet
+from earlet.labelled import read_labelled
+from earlet.protocol import Trial, read_protocol
+from earlet.scoring import score_trials
+from earlet.table import write_table
+from earlet_bench.evaluation.binary import Settings
+from earlet_bench.evaluation.curve import two_sets
+from earlet_bench.evaluation.evaluation import evaluate_subject
+from earlet_bench.evaluation.subject import Subject
+
+QUICK = ("--resamples", "20")
+
+
+def evaluated(
+    arguments: list[str], capfd: pytest.CaptureFixture[str], *, code: int = 0
+) -> list[dict[str, Any]]:
+    """What the command prints as JSON."""
+    assert earlet([*arguments, *QUICK, "--json"]) == code
+    out, _ = capfd.readouterr()
+    evaluations: list[dict[str, Any]] = json.loads(out)["evaluations"]
+    return evaluations
+
+
+def refused(arguments: list[str], capfd: pytest.CaptureFixture[str], *, code: int = 2) -> str:
+    """What the command complains about."""
+    assert earlet(arguments) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    return err
+
+
+def test_both_graphs_of_a_bundle_are_judged_as_earlet_bench_judges_them(
+    exported: Path, corpus: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fp32, int8 = evaluated(["evaluate", str(exported), "--data", str(corpus)], capfd)
+    assert (fp32["precision"], int8["precision"]) == ("fp32", "int8")
+    bundle = find(exported)
+    expected = measure_accuracy(
+        {"fp32": bundle.session("fp32").logits},
+        manifest=bundle.manifest,
+        labelled=read_labelled(corpus, limit=None, seed=0),
+        reference="fp32",
+    )["fp32"]
+    report = fp32["binary"]
+    for pool in ("known", "unknown", "tts"):
+        assert report["pools"][pool]["eer"]["value"] == pytest.approx(expected.pools[pool].eer)
+    assert {c["attack"]: c["eer"]["value"] for c in report["attacks"]} == pytest.approx(
+        expected.attacks
+    )
+    assert sum(map(sum, report["decisions"]["confusion"])) == 36
+    assert report["decisions"]["threshold"] == bundle.manifest.threshold
+
+
+def test_the_folder_holds_a_page_json_and_every_picture_it_shows(
+    exported: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report"
+    arguments = ["evaluate", str(exported), "--data", str(corpus), "--out", str(out)]
+    printed = evaluated(arguments, capfd)
+    page = (out / "evaluation.md").read_text()
+    assert json.loads((out / "evaluation.json").read_text())["evaluations"] == printed
+    pictures = {"det.png", "histogram.png", "conditions.png", "confusion.png"}
+    assert {p.name for p in out.iterdir()} == {"evaluation.md", "evaluation.json", *pictures}
+    for name in pictures:
+        assert f"]({name})" in page
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+    assert "| A08 | 12 | 12 |" in page
+
+
+def test_scores_are_written_with_the_asvspoof_sign_and_give_the_same_rates_back(
+    exported: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "scores.txt"
+    (direct,) = evaluated(
+        [
+            *("evaluate", str(exported), "--data", str(corpus)),
+            *("--precision", "fp32", "--scores", str(file)),
+        ],
+        capfd,
+    )
+    (again,) = evaluated(["evaluate", str(file), "--data", str(corpus)], capfd)
+    assert again["binary"]["pooled"]["eer"] == direct["binary"]["pooled"]["eer"]
+    manifest = find(exported).manifest
+    trial = read_protocol(corpus, "eval")[0]
+    raw = score_trials(
+        [trial],
+        find(exported).session("fp32").logits,
+        policy=manifest.window,
+        sample_rate_hz=manifest.sample_rate_hz,
+        positive_index=manifest.positive_index,
+    )
+    name, score = file.read_text().splitlines()[0].split()
+    assert name == trial.file
+    assert float(score) == pytest.approx(-raw[0], rel=1e-6)
+
+
+def test_lines_of_detect_are_scores_too(
+    exported: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(t.path) for t in read_protocol(corpus, "eval")]
+    assert earlet(["detect", *files, "--model", str(exported), "--json"]) == 0
+    lines, _ = capfd.readouterr()
+    (tmp_path / "lines.jsonl").write_text(lines)
+    (found,) = evaluated(["evaluate", str(tmp_path / "lines.jsonl"), "--data", str(corpus)], capfd)
+    _, int8 = evaluated(["evaluate", str(exported), "--data", str(corpus)], capfd)
+    assert found["binary"]["pooled"] == int8["binary"]["pooled"]
+    assert found["binary"]["decisions"]["origin"] == "the detector's own"
+
+
+# What the package of an original has to offer: this one in numpy alone.
+_LOADER = """
+import hashlib
+import numpy as np
+from safetensors.numpy import load
+from earlet.manifest import Calibration, WindowPolicy
+
+class Original:
+    name, version, labels, positive = "small", "0.1.0", ("bonafide", "spoof"), "spoof"
+    sample_rate_hz, threshold, calibration = 8_000, 0.0, Calibration()
+    window = WindowPolicy(window_samples=4_000, hop_samples=2_000, min_samples=800)
+
+    def __init__(self, data):
+        self.sha256, self.weights = hashlib.sha256(data).hexdigest(), load(data)
+
+    def logits(self, windows):
+        view = np.lib.stride_tricks.sliding_window_view(windows.astype(np.float64), 64, axis=1)
+        features = np.maximum(view[:, ::32] @ self.weights["kernels"].T, 0).mean(axis=1)
+        return (features @ self.weights["weight"] + self.weights["bias"]).astype(np.float32)
+
+def load_original(run, *, threads=1):
+    return Original((run / "best.safetensors").read_bytes())
+"""
+
+
+def test_a_run_is_judged_through_the_entry_point_of_originals(
+    exported: Path,
+    run: Path,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    about = tmp_path / "site" / "whole_original-1.0.dist-info"
+    about.mkdir(parents=True)
+    (tmp_path / "site" / "whole_original.py").write_text(_LOADER)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: whole-original\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[earlet.originals]\na_whole_one = whole_original:load_original\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    (found,) = evaluated(["evaluate", str(run), "--data", str(corpus)], capfd)
+    fp32, _ = evaluated(["evaluate", str(exported), "--data", str(corpus)], capfd)
+    assert found["precision"] == "original"
+    assert found["binary"]["pooled"]["eer"] == fp32["binary"]["pooled"]["eer"]
+    err = refused(["evaluate", str(run), "--data", str(corpus), "--precision", "int8"], capfd)
+    assert "is a training run" in err
+
+
+def write_asvspoof(file: Path, scores: dict[str, float]) -> Path:
+    file.write_text("".join(f"{name} {score}\n" for name, score in scores.items()))
+    return file
+
+
+def made_up(
+    corpus: Path, *, seed: int, split: str = "eval", distance: float = 1.5
+) -> dict[str, float]:
+    """Scores with the ASVspoof sign."""
+    rng = np.random.default_rng(seed)
+    return {
+        t.file: float(rng.normal() + distance * (not t.is_spoof))
+        for t in read_protocol(corpus, split)
+    }
+
+
+def test_a_score_file_upside_down_is_pointed_out_and_can_be_turned(
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scores = made_up(corpus, seed=1, distance=3)
+    right = write_asvspoof(tmp_path / "right.txt", scores)
+    wrong = write_asvspoof(tmp_path / "wrong.txt", {n: -s for n, s in scores.items()})
+    assert earlet(["evaluate", str(right), "--data", str(corpus), *QUICK]) == 0
+    out, err = capfd.readouterr()
+    assert "above 50 %" not in out + err
+    assert earlet(["evaluate", str(wrong), "--data", str(corpus), *QUICK]) == 0
+    _, err = capfd.readouterr()
+    assert "wrong.txt: the EER is above 50 %" in err
+    assert "--higher spoof" in err
+    turned = ["evaluate", str(wrong), "--data", str(corpus), "--higher", "spoof"]
+    (found,) = evaluated(turned, capfd)
+    (expected,) = evaluated(["evaluate", str(right), "--data", str(corpus)], capfd)
+    assert found["binary"] == expected["binary"]
+
+
+def test_costs_stand_beside_the_warning_not_to_compare_them(
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scores = write_asvspoof(tmp_path / "cm.txt", made_up(corpus, seed=2))
+    rng = np.random.default_rng(3)
+    rows = [f"bonafide target {s}" for s in rng.normal(3, 1, 50)]
+    rows += [f"bonafide nontarget {s}" for s in rng.normal(0, 1, 50)]
+    rows += [f"A01 spoof {s}" for s in rng.normal(2, 1, 50)]
+    (tmp_path / "asv.txt").write_text("\n".join(rows) + "\n")
+    arguments = ["evaluate", str(scores), "--data", str(corpus), "--asv", str(tmp_path / "asv.txt")]
+    (found,) = evaluated(arguments, capfd)
+    pooled = found["binary"]["pooled"]
+    assert pooled["legacy"]["floor"] == 0
+    assert 0 < pooled["revised"]["floor"] < pooled["revised"]["minimum"]["value"] <= 1
+    a01, a08 = found["binary"]["attacks"]
+    assert a01["legacy"] is not None
+    assert a08["legacy"] is None, "the verifier never heard that attack"
+    assert earlet([*arguments, *QUICK]) == 0
+    out, _ = capfd.readouterr()
+    assert "are not comparable with each other" in out
+
+
+@pytest.fixture
+def coded(tmp_path: Path) -> Path:
+    """An imported corpus that tells codecs, without any audio: scores need none."""
+    root = tmp_path / "coded"
+    root.mkdir()
+    trials = [
+        Trial(
+            speaker=f"S{n % 5}",
+            file=f"E_{n}",
+            system="-" if n % 3 == 0 else f"A0{7 + n % 2}",
+            key="bonafide" if n % 3 == 0 else "spoof",
+            path=Path(f"E_{n}.flac"),
+            extras={"codec": ("none", "alaw")[n // 6 % 2]},
+        )
+        for n in range(60)
+    ]
+    for split, own in (("eval", trials[:48]), ("progress", trials[48:])):
+        with (root / f"{split}.tsv").open("w", newline="") as stream:
+            write_table(stream, own)
+    (root / "corpus.json").write_text("{}")
+    return root
+
+
+def test_codecs_are_told_apart_and_another_splits_scores_may_be_there(
+    coded: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scores = made_up(coded, seed=4) | made_up(coded, seed=5, split="progress")
+    file = write_asvspoof(tmp_path / "cm.txt", scores)
+    (found,) = evaluated(["evaluate", str(file), "--data", str(coded)], capfd)
+    report = found["binary"]
+    assert report["by"] == "codec"
+    assert [c["value"] for c in report["values"]] == ["alaw", "none"]
+    assert len(report["grid"]) == 4
+    chosen = [t for t in read_protocol(coded, "eval") if t.extras["codec"] == "alaw"]
+    bona_fide, spoof = (
+        np.array([scores[t.file] for t in chosen if t.key == key and t.system in ("-", "A08")])
+        for key in ("bonafide", "spoof")
+    )
+    (cell,) = [c for c in report["grid"] if (c["attack"], c["value"]) == ("A08", "alaw")]
+    assert cell["eer"]["value"] == two_sets(bona_fide, spoof).curve().eer
+    err = refused(["evaluate", str(file), "--data", str(coded), "--by", "room"], capfd)
+    assert "--by room: the split 'eval' of" in err
+    assert "it has codec" in err
+
+
+def test_scores_that_do_not_fit_the_corpus_are_refused_by_name(
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scores = made_up(corpus, seed=1)
+    first = next(iter(scores))
+    for change, words in (
+        ({"stranger": 1.0}, "scores 1 trials that the corpus does not list; the first is 'strang"),
+        ({first: float("nan")}, f"the score of {first!r} is nan"),
+        ({n: float(s > 0) for n, s in scores.items()}, "only 2 different value"),
+    ):
+        file = write_asvspoof(tmp_path / "cm.txt", scores | change)
+        assert words in refused(["evaluate", str(file), "--data", str(corpus)], capfd)
+    del scores[first]
+    file = write_asvspoof(tmp_path / "cm.txt", scores)
+    err = refused(["evaluate", str(file), "--data", str(corpus)], capfd)
+    assert f"lacks the scores of 1 of 36 trials; the first is {first!r}" in err
+
+
+def test_recordings_that_cannot_be_judged_are_counted_named_and_left_out_only_as_asked(
+    exported: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(corpus, tmp_path / "tiny"))
+    audio = sorted((copy / "tiny_eval" / "flac").iterdir())
+    audio[0].write_bytes(b"")
+    soundfile.write(audio[1], np.zeros(8_000), 16_000)
+    soundfile.write(audio[2], np.zeros((8_000, 2)), 8_000)
+    soundfile.write(audio[3], np.zeros(700), 8_000)
+    audio[4].write_bytes(b"fLaC and then nothing of the kind")
+    arguments = ["evaluate", str(exported), "--data", str(copy), "--precision", "fp32"]
+    err = refused(arguments, capfd)
+    assert "5 of 36 recordings cannot be judged" in err
+    assert f"{audio[0]}: is empty" in err
+    assert f"{audio[1]}: has 16000 Hz, expected 8000 Hz" in err
+    assert "and 2 more" in err
+    (found,) = evaluated([*arguments, "--skip-bad"], capfd)
+    assert found["trials"] == 31
+    assert sorted(found["skipped"]) == sorted(
+        [
+            f"{audio[0].name}: is empty",
+            f"{audio[1].name}: has 16000 Hz, expected 8000 Hz",
+            f"{audio[2].name}: has 2 channels, expected one",
+            f"{audio[3].name}: has 700 samples, expected at least 800",
+            f"{audio[4].name}: is damaged or no audio",
+        ]
+    )
+
+
+def test_a_split_without_one_class_is_refused_before_anything_is_heard(
+    exported: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(corpus, tmp_path / "tiny"))
+    protocol = next(copy.glob("*/tiny.cm.eval.trl.txt"))
+    rows = [row for row in protocol.read_text().splitlines() if row.endswith("spoof")]
+    protocol.write_text("\n".join(rows) + "\n")
+    err = refused(["evaluate", str(exported), "--data", str(copy)], capfd)
+    assert "holds 0 bona fide and 24 spoofed trials" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--higher", "spoof"), "--higher is for score files"),
+        (("--scores", "missing/scores.txt"), "there is no folder missing"),
+        (("--asv-metadata", "file"), "give it with --asv"),
+        (("--scores", "scores.txt"), "name one with --precision"),
+        (("--precision", "int4"), "has no 'int4' graph"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    exported: Path,
+    corpus: Path,
+    options: tuple[str, ...],
+    words: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert words in refused(["evaluate", str(exported), "--data", str(corpus), *options], capfd)
+
+
+def test_fusing_evaluates_each_system_and_all_together(
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = [made_up(corpus, seed=seed) for seed in (1, 2)]
+    files = [str(write_asvspoof(tmp_path / f"{n}.txt", s)) for n, s in enumerate(own)]
+    fused = tmp_path / "fused.txt"
+    found = evaluated(["fuse", *files, "--data", str(corpus), "--save", str(fused)], capfd)
+    assert [e["subject"] for e in found] == ["0.txt", "1.txt", "fused (mean)"]
+    for line in fused.read_text().splitlines():
+        name, score = line.split()
+        assert float(score) == pytest.approx((own[0][name] + own[1][name]) / 2)
+    dev = [
+        *("--dev", write_asvspoof(tmp_path / "d0.txt", made_up(corpus, seed=7, split="dev"))),
+        *("--dev", write_asvspoof(tmp_path / "d1.txt", made_up(corpus, seed=8, split="dev"))),
+    ]
+    learned = [*map(str, ["fuse", *files, "--data", corpus, "--how", "logistic", *dev])]
+    assert evaluated(learned, capfd)[-1]["subject"] == "fused (logistic)"
+    assert "give --dev once for each" in refused(learned[:-2], capfd)
+    assert "--dev is for --how logistic" in refused(
+        [a for a in learned if a not in ("--how", "logistic")], capfd
+    )
+    assert "nothing to fuse" in refused(["fuse", files[0], "--data", str(corpus)], capfd)
+
+
+def _tones(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Windows [B, T] -> logits [B, 3]: log power at 300, 1000 and 2000 Hz."""
+    time_s = np.arange(windows.shape[1]) / 8_000
+    waves = np.exp(-2j * np.pi * np.outer([300.0, 1_000.0, 2_000.0], time_s))
+    logits: NDArray[np.float32] = np.log(np.abs(windows @ waves.T) + 1e-3).astype(np.float32)
+    return logits
+
+
+@pytest.fixture
+def tones(tmp_path: Path) -> Path:
+    """Three classes of tones; one recording says something else than its label."""
+    root = tmp_path / "tones"
+    root.mkdir()
+    rng = np.random.default_rng(2)
+    trials = []
+    for label, hz in (("low", 300.0), ("middle", 1_000.0), ("high", 2_000.0)):
+        for take in range(4):
+            wrong = (label, take) == ("high", 3)
+            wave = np.sin(2 * np.pi * (300.0 if wrong else hz) * np.arange(5_000) / 8_000)
+            path = Path(f"{label}_{take}.wav")
+            soundfile.write(root / path, 0.3 * wave + 0.01 * rng.normal(size=5_000), 8_000)
+            trials.append(
+                Trial(speaker=f"p{take}", file=path.stem, system="-", key=label, path=path)
+            )
+    with (root / "eval.tsv").open("w", newline="") as stream:
+        write_table(stream, trials)
+    (root / "corpus.json").write_text("{}")
+    return root
+
+
+def test_a_detector_of_many_classes_is_judged_by_class(exported: Path, tones: Path) -> None:
+    manifest = find(exported).manifest
+    subject = Subject(
+        name="tones",
+        version="1",
+        precision="fp32",
+        sha256="0" * 64,
+        labels=("low", "middle", "high"),
+        positive="high",
+        sample_rate_hz=8_000,
+        window=manifest.window,
+        calibration=manifest.calibration,
+        threshold=0.0,
+        logits=_tones,
+    )
+    labelled = read_labelled(tones, limit=None, seed=0)
+    judged = evaluate_subject(subject, labelled, settings=Settings(resamples=20))
+    report = judged.evaluation.classes
+    assert judged.evaluation.binary is None
+    assert report is not None
+    assert report.confusion == ((4, 0, 0), (0, 4, 0), (1, 0, 3))
+    assert report.macro_accuracy.value == pytest.approx(11 / 12)
+    assert judged.scores.shape == (12, 3)
+    assert np.exp(judged.scores[0]).sum() <= 1.0
