@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+SPEECH = ("bonafide", "spoof")
+
 
 def study(
     name: Annotated[Literal["systems"], typer.Argument(help="Which study; see below.")],
@@ -14,10 +16,13 @@ def study(
     out: Annotated[Path, typer.Option(help="Folder of the study: kept rows, the page.")],
     recipe: Annotated[
         list[str] | None,
-        typer.Option(help="Only this recipe, by name or file; may be given again. Default: all."),
+        typer.Option(
+            help="Only this recipe, by name or file; may be given again. Default: all "
+            "whose labels are bonafide and spoof."
+        ),
     ] = None,
     clips: Annotated[int, typer.Option(min=32, help="Recordings to train on.")] = 320,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs to train for.")] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs to train for.")] = 2,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processor threads. Default: all there are.")
     ] = None,
@@ -40,9 +45,9 @@ def study(
     share_the_processor()
     from earlet_train.recipe import load_recipe, shipped_recipes
 
-    names = recipe or sorted(shipped_recipes())
-    for chosen in names:  # a misspelt name is found before the first is trained
-        load_recipe(chosen)
+    # All are read first: a misspelt name is found before anything is trained.
+    asked = [load_recipe(name) for name in recipe or sorted(shipped_recipes())]
+    chosen = asked if recipe else [found for found in asked if found.labels == SPEECH]
     from earlet.errors import ParityError
     from earlet.manifest import canonical_json
     from earlet_export.studies.published import published_counts
@@ -55,11 +60,11 @@ def study(
 
     effort = Effort(clips=clips, epochs=epochs)
     rows = []
-    for chosen in names:
-        with RunDisplay(name=load_recipe(chosen).name, epochs=epochs) as display:
+    for found in chosen:
+        with RunDisplay(name=found.name, epochs=epochs) as display:
             rows.append(
                 study_system(
-                    chosen,
+                    found,
                     corpus=corpus,
                     out=out,
                     effort=effort,

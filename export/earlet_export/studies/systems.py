@@ -22,7 +22,7 @@ from earlet_train.atomic import write_beside
 from earlet_train.checkpoint import load_checkpoint
 from earlet_train.dataset import load_split
 from earlet_train.overfit import overfit
-from earlet_train.recipe import Recipe, load_recipe
+from earlet_train.recipe import Recipe
 from earlet_train.run import Options, Watcher, train_run
 
 ROW_FILE = "row.json"
@@ -68,15 +68,15 @@ class SystemRow:
 class Effort:
     """How much to spend on each recipe."""
 
-    clips: int = 320
-    epochs: int = 3
+    clips: int = 96
+    epochs: int = 2
     proof_clips: int = 40
     calibration_clips: int = 24
     overfit_steps: int = 400
 
 
 def study_system(
-    name: str,
+    recipe: Recipe,
     *,
     corpus: Path,
     out: Path,
@@ -85,11 +85,10 @@ def study_system(
     watcher: Watcher,
     on_step: Callable[[str], None],
 ) -> SystemRow:
-    """One recipe, by name or file -> its row, which `out` keeps: it is not measured twice.
+    """One recipe -> its row, which `out` keeps: it is not measured twice.
 
     Raises whatever stage failed raises: RecipeError, CorpusError, ParityError.
     """
-    recipe = load_recipe(name)
     folder = out / recipe.name
     kept = folder / ROW_FILE
     if kept.is_file():
