@@ -172,6 +172,7 @@ def test_a_dataset_is_read_as_published(
         *(speaker, system, key, extras),
     )
     assert found.path.is_relative_to(root)
+    assert "-" not in {cell for t in read_protocol(out, split) for cell in t.extras.values()}
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
@@ -244,6 +245,9 @@ def test_converted_audio_is_mono_of_one_rate_and_fit_to_train_on(tmp_path: Path)
 
 def test_official_folds_are_the_splits(tmp_path: Path) -> None:
     root = TREES["esc50"](tmp_path / "in")
+    assert run(["corpus", "import", "esc50", str(root), "--out", str(tmp_path / "first")]) == 0
+    told = json.loads((tmp_path / "first" / "corpus.json").read_text())
+    assert told["options"] == {"fold": 1, "dev_fold": 0}
     for fold in (1, 2, 3, 5):
         dev_fold, out = 3 if fold != 3 else 2, tmp_path / f"out{fold}"
         typed = ["--fold", str(fold), "--dev-fold", str(dev_fold)]

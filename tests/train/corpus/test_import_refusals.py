@@ -173,6 +173,7 @@ WRONG: list[tuple[str, Callable[[Path], object], list[str]]] = [
     ("csv", replaced("mine.csv", ",test,", ",exam,"), ["row 5: split 'exam' is none of train"]),
     ("csv", replaced("mine.csv", "c.wav,dog,", "c.wav,,"), ["row 4: the cell 'label' is empty"]),
     ("csv", replaced("mine.csv", "rex,hall", "rex"), ["row 4: found 4 columns, expected 5"]),
+    ("csv", replaced("mine.csv", "tom", "tom,cat"), ["row 2: found 6 columns, expected 5"]),
     ("csv", replaced("mine.csv", "d.wav", "c.wav"), ["row 5: 'c.wav' is listed already in"]),
     ("csv", lambda root: (root / "more.csv").write_text("a,b\n"), ["holds 2 tables, expected one"]),
 ]
@@ -392,4 +393,4 @@ def test_a_recording_outside_of_the_folder_is_read_and_not_copied(
     capsys.readouterr()
     assert run([*typed, str(tmp_path / "copied"), "--copy"]) == 2
     assert "lies outside the dataset's folder" in capsys.readouterr().err
-    assert not (tmp_path / "copied").exists()
+    assert {p.name for p in tmp_path.iterdir()} == {"elsewhere.wav", "in", "out"}

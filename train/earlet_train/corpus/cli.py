@@ -207,7 +207,6 @@ def import_(
     order = Order(
         kind=kind,
         dataset=open_dataset(kind, path, options),
-        options={name: str(v) if isinstance(v, Path) else v for name, v in options.items()},
         out=out,
         copy=copy,
         convert_hz=convert,

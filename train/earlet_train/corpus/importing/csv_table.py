@@ -12,8 +12,8 @@ from earlet_train.corpus.importing.folders import SPLIT_NAMES
 from earlet_train.corpus.importing.rows import Listing, Row, read_rows
 
 # The columns with a meaning, and what else they are called.
-PATH = ("path", "file", "filename")
-LABEL = ("key", "label", "class")
+PATH = ("path", "file", "filename", "fname")
+LABEL = ("key", "label", "class", "category")
 OPTIONAL = ("split", "speaker", "system", "id")
 
 

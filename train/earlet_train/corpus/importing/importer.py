@@ -5,7 +5,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from earlet.errors import CorpusError, UsageError
@@ -22,7 +22,7 @@ OnStage = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What to import and how. `options`: those of the kind, as typed, to be recorded.
+    """What to import and how.
 
     `copy`: put the audio into the corpus too. `convert_hz`: put it there as mono of this rate.
     `decode`: decode every file instead of its header. `skip_bad`: leave unusable files out.
@@ -30,7 +30,6 @@ class Order:
 
     kind: str
     dataset: Dataset
-    options: Mapping[str, object]
     out: Path
     copy: bool = False
     convert_hz: int | None = None
@@ -136,11 +135,7 @@ def _write(
         earlet=__version__,
         kind=order.kind,
         source=str(order.dataset.root.absolute()),
-        options={
-            **order.options,
-            **({"copy": True} if order.copy else {}),
-            **({"convert_hz": order.convert_hz} if order.convert_hz else {}),
-        },
+        options=_options(order),
         labels=labels,
         counts=counts,
         hours=hours,
@@ -152,6 +147,17 @@ def _write(
     text = json.dumps(asdict(imported), indent=1, ensure_ascii=False) + "\n"
     (folder / MARK).write_text(text, encoding="utf-8")
     return imported
+
+
+def _options(order: Order) -> dict[str, object]:
+    """Everything that another import would have to be told to end in the same corpus."""
+    own = {f.name: getattr(order.dataset, f.name) for f in fields(order.dataset)}
+    told = {**own, "copy": order.copy, "convert_hz": order.convert_hz}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in told.items()
+        if name != "root" and value is not None and value is not False
+    }
 
 
 def _notes(
@@ -167,11 +173,11 @@ def _notes(
         if (absent := [label for label in labels if label not in own])
     ]
     if "train" in counts and "dev" not in counts:
-        fields = type(order.dataset).__dataclass_fields__
-        option = next((f for f in ("dev_fold", "dev_share") if f in fields), None)
+        own = {field.name for field in fields(order.dataset)}
+        option = next((name for name in ("dev_fold", "dev_share") if name in own), None)
         if option:
             flag = "--" + option.replace("_", "-")
-            notes.append(f"there is no dev, as published; training needs one: import with {flag}")
+            notes.append(f"there is no dev; training needs one: import with {flag}")
     if len(rates) > 1 or set(channels) != {1}:
         notes.append(
             "several rates, or more than one channel; training needs one of each: import with "

@@ -12,7 +12,8 @@ def import_tables(imported: Imported) -> None:
     """Recordings of each label in each split, hours, notes, and what was left out, on stdout."""
     console = Console()
     splits = list(imported.counts)
-    table = Table(title=f"{imported.kind}: recordings")
+    options = ", ".join(f"{name} {value}" for name, value in imported.options.items())
+    table = Table(title=f"{imported.kind}: recordings" + (f" ({options})" if options else ""))
     table.add_column("label")
     for split in splits:
         table.add_column(split, justify="right")

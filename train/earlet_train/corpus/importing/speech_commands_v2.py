@@ -54,6 +54,8 @@ class SpeechCommandsV2(Dataset):
                 raise self.misfit(folder, "is none of the 35 words")
             for file in sorted(folder.iterdir()):
                 name = f"{folder.name}/{file.name}"
+                if file.name.startswith("."):
+                    continue
                 if NAME.fullmatch(name) is None:
                     raise self.misfit(file, "is not named <speaker>_nohash_<n>.wav")
                 if name not in listed:
