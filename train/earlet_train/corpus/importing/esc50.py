@@ -38,10 +38,11 @@ class Esc50(Dataset):
         """Every row of the table, split by its fold."""
         check_folds(fold=self.fold, dev_fold=self.dev_fold, folds=FOLDS)
         home = self.home("meta/esc50.csv", "audio")
+        listing = home / "meta/esc50.csv"
         category_of: dict[str, str] = {}
         target_of: dict[str, str] = {}
         seen: set[int] = set()
-        for row in read_rows(home / "meta/esc50.csv", LISTING):
+        for row in read_rows(listing, LISTING):
             _check(row)
             target, category = row["target"], row["category"]
             if (
@@ -69,7 +70,7 @@ class Esc50(Dataset):
             )
             split = split_of(number, fold=self.fold, dev_fold=self.dev_fold)
             yield Entry(split=split, trial=trial, listing=row.file, row=row.number)
-        refuse_an_absent_fold(seen, fold=self.fold, dev_fold=self.dev_fold, listing="esc50.csv")
+        refuse_an_absent_fold(seen, fold=self.fold, dev_fold=self.dev_fold, listing=listing)
 
 
 def _check(row: Row) -> None:

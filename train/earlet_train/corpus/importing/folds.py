@@ -1,5 +1,7 @@
 """Official folds as splits: one is tested on, one may watch over training, the rest trains."""
 
+from pathlib import Path
+
 from earlet.errors import CorpusError, UsageError
 
 
@@ -17,7 +19,7 @@ def split_of(number: int, *, fold: int, dev_fold: int) -> str:
     return {fold: "eval", dev_fold: "dev"}.get(number, "train")
 
 
-def refuse_an_absent_fold(seen: set[int], *, fold: int, dev_fold: int, listing: str) -> None:
+def refuse_an_absent_fold(seen: set[int], *, fold: int, dev_fold: int, listing: Path) -> None:
     """Raises CorpusError where the fold that is asked for holds nothing."""
     for wanted in (fold, dev_fold):
         if wanted and wanted not in seen:

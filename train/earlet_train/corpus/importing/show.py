@@ -13,7 +13,9 @@ def import_tables(imported: Imported) -> None:
     console = Console()
     splits = list(imported.counts)
     options = ", ".join(f"{name} {value}" for name, value in imported.options.items())
-    table = Table(title=f"{imported.kind}: recordings" + (f" ({options})" if options else ""))
+    head = f"{imported.kind}: recordings" + (f" ({options})" if options else "")
+    console.print(head, highlight=False, markup=False, soft_wrap=True)
+    table = Table()
     table.add_column("label")
     for split in splits:
         table.add_column(split, justify="right")

@@ -46,8 +46,9 @@ class UrbanSound8K(Dataset):
         """Every row of the table, split by its fold."""
         check_folds(fold=self.fold, dev_fold=self.dev_fold, folds=FOLDS)
         home = self.home("metadata/UrbanSound8K.csv", "audio")
+        listing = home / "metadata/UrbanSound8K.csv"
         seen: set[int] = set()
-        for row in read_rows(home / "metadata/UrbanSound8K.csv", LISTING):
+        for row in read_rows(listing, LISTING):
             _check(row)
             number = int(row["fold"])
             seen.add(number)
@@ -67,9 +68,7 @@ class UrbanSound8K(Dataset):
             )
             split = split_of(number, fold=self.fold, dev_fold=self.dev_fold)
             yield Entry(split=split, trial=trial, listing=row.file, row=row.number)
-        refuse_an_absent_fold(
-            seen, fold=self.fold, dev_fold=self.dev_fold, listing="UrbanSound8K.csv"
-        )
+        refuse_an_absent_fold(seen, fold=self.fold, dev_fold=self.dev_fold, listing=listing)
 
 
 def _check(row: Row) -> None:
