@@ -38,6 +38,7 @@ class Condition:
     """Error rates on a part of the trials. `attack`, `value`: None where not narrowed down.
 
     An attack is judged against all bona fide trials (of that `value`), as the challenges do.
+    `detected`: the part of the spoofed trials that the decision threshold finds.
     """
 
     attack: str | None
@@ -45,6 +46,7 @@ class Condition:
     bona_fide: int
     spoof: int
     eer: Estimate
+    detected: float
     legacy: TandemCost | None = None
     revised: TandemCost | None = None
 
@@ -109,6 +111,7 @@ class _Scored:
     spoof: Bools = field(repr=False)
     systems: NDArray[np.str_] = field(repr=False)
     values: NDArray[np.str_] | None = field(repr=False)
+    threshold: float
     settings: Settings
 
 
@@ -137,6 +140,7 @@ def report_binary(
         spoof=spoof,
         systems=np.array([t.system for t in trials]),
         values=None if by is None else np.array([t.extras.get(by, "") for t in trials]),
+        threshold=threshold,
         settings=settings,
     )
     attacks = [str(a) for a in np.unique(scored.systems[spoof])]
@@ -147,7 +151,7 @@ def report_binary(
         reversed_polarity=curve.eer > 0.5,
         cllr=_with_interval(scored, lambda weights: cllr(scores, spoof, weights)),
         min_cllr=min_cllr(scores, spoof),
-        decisions=_decisions(scored, threshold, threshold_origin),
+        decisions=_decisions(scored, origin=threshold_origin),
         pools=_pools(scored, labelled),
         attacks=tuple(_present(_condition(scored, attack=attack) for attack in attacks)),
         by=by,
@@ -219,6 +223,7 @@ def _condition(
         bona_fide=int((~spoof).sum()),
         spoof=int(spoof.sum()),
         eer=eer,
+        detected=float(np.mean(scored.scores[chosen][spoof] >= scored.threshold)),
         legacy=None if legacy is None else TandemCost(minimum=next(left), floor=legacy.floor),
         revised=None if revised is None else TandemCost(minimum=next(left), floor=revised.floor),
     )
@@ -243,8 +248,8 @@ def _pools(scored: _Scored, labelled: LabelledSet) -> dict[str, Condition]:
     return {name: found for name, found in pools.items() if found is not None}
 
 
-def _decisions(scored: _Scored, threshold: float, origin: str) -> Decisions:
-    said_spoof = scored.scores >= threshold
+def _decisions(scored: _Scored, *, origin: str) -> Decisions:
+    said_spoof = scored.scores >= scored.threshold
     spoof = scored.spoof
     correct = (said_spoof == spoof).astype(np.float64)
 
@@ -256,7 +261,7 @@ def _decisions(scored: _Scored, threshold: float, origin: str) -> Decisions:
         (int((~said_spoof & own).sum()), int((said_spoof & own).sum())) for own in (~spoof, spoof)
     )
     return Decisions(
-        threshold=threshold,
+        threshold=scored.threshold,
         origin=origin,
         miss_rate=missed / (missed + right_spoof),
         false_alarm_rate=false_alarms / (false_alarms + right_bona_fide),

@@ -51,7 +51,7 @@ def draw_all(judged: Sequence[Judged], folder: Path) -> list[Path]:
             (
                 "conditions.png",
                 lambda figure: _conditions(figure, _bars(binary), binary),
-                (7.5, 1.6 + rows * (0.18 + 0.2 * len(binary))),
+                (7.5, 1.6 + rows * (0.12 + 0.16 * len(binary))),
             ),
         ]
     if classes:
@@ -246,7 +246,12 @@ def _recalls(figure: "Figure", judged: Sequence[Judged]) -> None:
                 middle, 100 * recall.value, height=0.9 * height, color=colours[index], alpha=0.8
             )
             if recall.low is not None and recall.high is not None:
-                axes.plot([100 * recall.low, 100 * recall.high], [middle] * 2, color="#222222")
+                axes.plot(
+                    [100 * recall.low, 100 * recall.high],
+                    [middle] * 2,
+                    color="#222222",
+                    linewidth=1.1,
+                )
         axes.barh(0, 0, color=colours[index], alpha=0.8, label=_name(one))
         axes.set_yticks(range(len(report.labels)), report.labels, fontsize=8)
     axes.invert_yaxis()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
-from earlet.bundle import Bundle, find, shipped
+from earlet.bundle import DEFAULT, Bundle, find, shipped
 from earlet.errors import UsageError
 from earlet.manifest import MANIFEST_FILE, Calibration, WindowPolicy
 from earlet.scoring import Logits
@@ -71,6 +71,12 @@ def subjects(
     UsageError, MissingExtra.
     """
     path = Path(what)
+    if not path.exists() and what not in (*shipped(), DEFAULT):
+        raise UsageError(
+            f"there is nothing at {what}; expected a bundle folder, an .onnx file, a training run "
+            "or its checkpoint, a score file, or the name of a shipped detector "
+            f"({', '.join(shipped()) or 'none'})."
+        )
     if _is_run(path):
         if precisions:
             raise UsageError(

@@ -1,6 +1,6 @@
 """Evaluations as tables, for the terminal and for a Markdown page alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from earlet_bench.evaluation.binary import BinaryReport, Condition, TandemCost
@@ -149,7 +149,7 @@ def _conditions(subject: str, report: BinaryReport) -> list[Table]:
     for what, conditions, names in parts:
         if not conditions:
             continue
-        header: tuple[str, ...] = (what, "bona fide", "spoof", "EER %")
+        header: tuple[str, ...] = (what, "bona fide", "spoof", "EER %", "called spoof %")
         if costs:
             header = (*header, "min t-DCF 2019", "min t-DCF 2021", "floor of 2021")
         found.append(
@@ -163,30 +163,44 @@ def _conditions(subject: str, report: BinaryReport) -> list[Table]:
                 notes=(NOT_COMPARABLE,) if costs else (),
             )
         )
-    if report.grid and report.by is not None:
-        found.append(_grid(subject, report))
+    if report.grid:
+        found.append(_grid(subject, report, what="EER %", show=lambda c: _percent(c.eer.value)))
+        if any(c.revised for c in report.grid):
+            found.append(_grid(subject, report, what="min t-DCF 2021", show=_revised))
     return found
 
 
 def _condition(name: str, found: Condition, *, costs: bool) -> tuple[str, ...]:
-    cells = (name, str(found.bona_fide), str(found.spoof), percent(found.eer))
+    cells = (
+        *(name, str(found.bona_fide), str(found.spoof)),
+        *(percent(found.eer), _percent(found.detected)),
+    )
     if not costs:
         return cells
     floor = _NONE if found.revised is None else f"{found.revised.floor:.4f}"
     return (*cells, _cost(found.legacy), _cost(found.revised), floor)
 
 
-def _grid(subject: str, report: BinaryReport) -> Table:
-    values = [str(c.value) for c in report.values]
-    cells = {(c.attack, c.value): _percent(c.eer.value) for c in report.grid}
+def _grid(
+    subject: str, report: BinaryReport, *, what: str, show: Callable[[Condition], str]
+) -> Table:
+    """Attacks by values, and all of them in the last row and column, as the challenges print it."""
+    everything = (*report.grid, *report.attacks, *report.values, report.pooled)
+    cells = {(c.attack, c.value): show(c) for c in everything}
+    attacks: list[str | None] = [*(c.attack for c in report.attacks), None]
+    values: list[str | None] = [*(c.value for c in report.values), None]
     return Table(
-        title=f"{subject}: EER % by attack and {report.by}",
-        header=("attack", *values),
+        title=f"{subject}: {what} by attack and {report.by}",
+        header=("attack", *(value or "pooled" for value in values)),
         rows=tuple(
-            (str(a.attack), *(cells.get((a.attack, v), _NONE) for v in values))
-            for a in report.attacks
+            (attack or "pooled", *(cells.get((attack, value), _NONE) for value in values))
+            for attack in attacks
         ),
     )
+
+
+def _revised(found: Condition) -> str:
+    return _NONE if found.revised is None else f"{found.revised.minimum.value:.4f}"
 
 
 def _decisions(subject: str, report: BinaryReport) -> Table:
