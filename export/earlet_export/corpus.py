@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from earlet.errors import UsageError
+from earlet.protocol import splits
 
 
 def find_corpus(recorded: str, *, run: Path) -> Path:
@@ -18,7 +19,7 @@ def find_corpus(recorded: str, *, run: Path) -> Path:
         home.parent.parent / "corpora" / recorded,
     )
     for place in places:
-        if place.is_dir() and any(place.glob("*_cm_protocols")):
+        if splits(place):
             return place
     raise UsageError(
         f"the run {run} was trained on the corpus {recorded!r}, which is not found from here. "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from earlet.errors import AudioError, CorpusError
 from earlet.labelled import LabelledSet, read_labelled
 from earlet.manifest import WindowPolicy
-from earlet.protocol import Trial, read_protocol
+from earlet.protocol import Trial, read_protocol, splits
 from earlet.scoring import read_trial
 from earlet.windows import cut, fit
 
@@ -80,7 +80,7 @@ def gather(
         calibration=np.stack([windows(trial)[0] for trial in train]),
         trials=tuple(ProofTrial(trial=trial, windows=windows(trial)) for trial in dev),
         held_out=read_labelled(corpus, limit=held_out_clips, seed=0)
-        if held_out_clips and any(corpus.glob("*_cm_protocols/*.cm.eval.trl.txt"))
+        if held_out_clips and "eval" in splits(corpus)
         else None,
     )
 

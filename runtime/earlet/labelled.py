@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from earlet.errors import CorpusError, UsageError
-from earlet.protocol import Trial, known_systems, missing_files, read_protocol
+from earlet.protocol import Trial, known_systems, missing_files, read_protocol, splits
 from earlet.scoring import read_trial
 
 _TRAIN = "*_cm_protocols/*.cm.train.trn.txt"
@@ -50,7 +50,7 @@ class LabelledSet:
 def read_labelled(
     corpus: Path, *, limit: int | None, seed: int, split: str = "eval"
 ) -> LabelledSet:
-    """One split of an ASVspoof-style tree. Raises CorpusError, UsageError.
+    """One split of a corpus, tree or imported tables. Raises CorpusError, UsageError.
 
     `limit`: draw that many trials, each attack and the bona fide ones in their proportions.
     """
@@ -70,26 +70,24 @@ def read_labelled(
         listed=len(everything),
         trials=trials,
         seed=None if len(trials) == len(everything) else seed,
-        known=known_systems(corpus)
-        if any(corpus.glob("*_cm_protocols/*.cm.train.trn.txt"))
-        else None,
+        known=known_systems(corpus) if "train" in splits(corpus) else None,
         methods=_methods(corpus),
     )
 
 
 def draw(trials: Sequence[Trial], *, limit: int, rng: np.random.Generator) -> list[Trial]:
-    """That many trials, stratified by attack (bona fide is one stratum), in the protocol's order.
+    """That many trials, stratified by label and attack, in the protocol's order.
 
     Shares are proportional, rounded by largest remainder, at least one per stratum. Raises
     UsageError where the limit is smaller than the number of strata.
     """
     if limit >= len(trials):
         return list(trials)
-    systems = np.array([t.system for t in trials])
-    names, counts = np.unique(systems, return_counts=True)
+    strata = np.array([f"{t.key} {t.system}" for t in trials])
+    names, counts = np.unique(strata, return_counts=True)
     if limit < len(names):
         raise UsageError(
-            f"--limit {limit} is too small: there are {len(names)} strata (bona fide and each "
+            f"--limit {limit} is too small: there are {len(names)} strata (each label and each "
             f"attack), and each needs a trial. Give at least --limit {len(names)}"
         )
     # One each, then the rest by share.
@@ -98,7 +96,7 @@ def draw(trials: Sequence[Trial], *, limit: int, rng: np.random.Generator) -> li
     for index in np.argsort(-(exact % 1), kind="stable")[: limit - shares.sum()]:
         shares[index] += 1
     picked = [
-        rng.choice(np.flatnonzero(systems == name), size=share, replace=False)
+        rng.choice(np.flatnonzero(strata == name), size=share, replace=False)
         for name, share in zip(names, shares, strict=True)
     ]
     return [trials[i] for i in sorted(np.concatenate(picked).tolist())]

@@ -11,7 +11,7 @@ import typer
 from earlet_train.shipped import shipped_recipes
 
 Corpus = Annotated[
-    Path, typer.Option(help="Folder of the corpus: the one that holds *_cm_protocols.")
+    Path, typer.Option(help="Corpus: made by `earlet corpus build` or `import`, or ASVspoof 2019.")
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
