@@ -25,7 +25,6 @@ from earlet_train.corpus.instrument_families import FAMILIES, groups_of_recordin
 from earlet_train.corpus.packages import Store, default_cache, fetch
 from earlet_train.corpus.pool import worker_pool
 from earlet_train.corpus.soundfonts import LIBRARIES, PROGRAM, Note, render_notes
-from earlet_train.corpus.speech_level import SAMPLE_RATE_HZ
 
 KIND = "instruments"
 # The same for all families, so that pitch tells nothing: five octaves from 55 Hz up.
@@ -33,10 +32,12 @@ KEYS = range(33, 93)
 VELOCITIES = (25, 50, 75, 100, 127)
 DEV_SHARE = 0.2
 # How much more than needed is rendered: silent notes and copies of others are replaced by it.
-SPARE = 1.25
+SPARE = 1.5
 SILENCE = 1e-4
 PEAKS_DBFS = (-12.0, -1.0)
 FADE_SAMPLES = 160
+COMPARED_SAMPLES = 4_000
+SAME = 0.995
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,12 +189,12 @@ def _render_all(
     """All clips in the order of the draws, and the draws that came out short, with the reason."""
     clips: list[Clip] = []
     short: dict[str, str] = {}
-    seen: set[bytes] = set()
+    seen: dict[int, list[Samples]] = {}
     with worker_pool(order.jobs) as pool:
         count = len(draws)
         rendered = pool.map(render, draws, [store.folder] * count, [order.seed] * count)
         for number, (draw, sounds) in enumerate(zip(draws, rendered, strict=True), start=1):
-            kept = list(_usable(draw, sounds, seen))
+            kept = list(usable(draw, sounds, seen))
             clips += kept
             if len(kept) < draw.wanted:
                 told = f"{draw.wanted - len(kept)} of {draw.wanted} notes"
@@ -203,10 +204,13 @@ def _render_all(
     return clips, short
 
 
-def _usable(
-    draw: Draw, sounds: Sequence[NDArray[np.int16] | None], seen: set[bytes]
+def usable(
+    draw: Draw, sounds: Sequence[NDArray[np.int16] | None], seen: dict[int, list[Samples]]
 ) -> Iterator[Clip]:
-    """The first of a draw that sound and are no copy of a note that is in any split already."""
+    """The first of a draw that sound and are no copy of a note that is in any split already.
+
+    `seen`: by key, the beginnings of all notes so far.
+    """
     kept = 0
     for note, samples in zip(draw.notes, sounds, strict=True):
         if samples is None or kept == draw.wanted:
@@ -223,13 +227,23 @@ def _usable(
             },
             samples=samples,
         )
-        # Levels are drawn at random; the sound itself is what must not come twice.
-        loud = samples / np.abs(samples).max()
-        likeness = np.rint(loud[: SAMPLE_RATE_HZ // 2] * 31).astype(np.int8).tobytes()
-        if likeness not in seen:
-            seen.add(likeness)
+        if not is_copy(samples, seen.setdefault(note.key, [])):
             kept += 1
             yield clip
+
+
+def is_copy(samples: NDArray[np.int16], others: list[Samples]) -> bool:
+    """Whether a note [T] is one of `others` at another level; if not, it becomes one of them.
+
+    By the cosine of their first quarters of a second: all notes begin on the same sample, and only
+    notes of one key can be copies. (Without effects, velocity changes little but the level.)
+    """
+    begin = samples[:COMPARED_SAMPLES].astype(np.float32)
+    begin /= max(float(np.linalg.norm(begin)), 1.0)
+    if others and float(np.abs(np.stack(others) @ begin).max()) > SAME:
+        return True
+    others.append(begin)
+    return False
 
 
 def render(draw: Draw, store: Path, seed: int) -> list[NDArray[np.int16] | None]:
