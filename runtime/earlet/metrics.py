@@ -24,8 +24,10 @@ def equal_error_rate(scores: Floats, is_positive: NDArray[np.bool_]) -> EqualErr
 
     Higher score = more likely positive. The challenge's definition (ASVspoof 2019 evaluation
     plan): over all thresholds, k* = argmin |miss - false alarm|, EER = their mean there; of equally
-    near ones the lowest threshold. Raises ValueError where a class is absent or a score is not
-    finite.
+    near ones the lowest threshold. Equal scores fall on the same side of any threshold; the
+    challenge's own sorting parts them, so where both classes share a score its rate is a little
+    higher (`earlet evaluate` gives that one). Raises ValueError where a class is absent or a score
+    is not finite.
     """
     scores = np.asarray(scores, dtype=np.float64)
     is_positive = np.asarray(is_positive, dtype=bool)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -300,14 +301,19 @@ def test_recordings_that_cannot_be_judged_are_counted_named_and_left_out_only_as
     soundfile.write(audio[2], np.zeros((8_000, 2)), 8_000)
     soundfile.write(audio[3], np.zeros(700), 8_000)
     audio[4].write_bytes(b"fLaC and then nothing of the kind")
+    # A FLAC file in name alone: samples that are no numbers.
+    soundfile.write(audio[5], np.full(4_000, np.nan), 8_000, format="WAV", subtype="FLOAT")
+    # Its header is whole, its end is lost.
+    whole = audio[6].read_bytes()
+    audio[6].write_bytes(whole[: len(whole) // 2])
     arguments = ["evaluate", str(exported), "--data", str(copy), "--precision", "fp32"]
     err = refused(arguments, capfd)
-    assert "5 of 36 recordings cannot be judged" in err
+    assert "6 of 36 recordings cannot be judged" in err
     assert f"{audio[0]}: is empty" in err
     assert f"{audio[1]}: has 16000 Hz, expected 8000 Hz" in err
-    assert "and 2 more" in err
+    assert "and 3 more" in err
     (found,) = evaluated([*arguments, "--skip-bad"], capfd)
-    assert found["trials"] == 31
+    assert found["trials"] == 29
     assert sorted(found["skipped"]) == sorted(
         [
             f"{audio[0].name}: is empty",
@@ -315,6 +321,8 @@ def test_recordings_that_cannot_be_judged_are_counted_named_and_left_out_only_as
             f"{audio[2].name}: has 2 channels, expected one",
             f"{audio[3].name}: has 700 samples, expected at least 800",
             f"{audio[4].name}: is damaged or no audio",
+            f"{audio[5].name}: holds 4000 samples that are not finite",
+            f"{audio[6].name}: is damaged",
         ]
     )
 
@@ -428,3 +436,22 @@ def test_a_detector_of_many_classes_is_judged_by_class(exported: Path, tones: Pa
     assert report.macro_accuracy.value == pytest.approx(11 / 12)
     assert judged.scores.shape == (12, 3)
     assert np.exp(judged.scores[0]).sum() <= 1.0
+
+
+def test_without_scikit_learn_the_pip_line_is_given(
+    exported: Path,
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    err = refused(["evaluate", str(exported), "--data", str(corpus)], capfd, code=3)
+    assert "pip install 'earlet[bench]'" in err
+
+
+def test_what_is_not_there_is_refused_with_all_that_could_be(
+    corpus: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    err = refused(["evaluate", "no-such-thing", "--data", str(corpus)], capfd)
+    assert "there is nothing at no-such-thing" in err
+    assert "narrow-cnn" in err

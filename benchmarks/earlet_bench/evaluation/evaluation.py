@@ -70,7 +70,7 @@ def evaluate_subject(
     `skip_bad`: leave out recordings that cannot be judged, instead of refusing the corpus.
     """
     check_labels(subject, labelled)
-    bad = bad_recordings(labelled.trials, subject)
+    bad = bad_recordings(labelled.trials, subject, decode=skip_bad)
     if not skip_bad:
         refuse(bad, of=len(labelled.trials))
     skipped = {one.path for one in bad}

@@ -18,6 +18,8 @@ from earlet_bench.evaluation.subject import Subject
 Floats = NDArray[np.float64]
 
 _SHOWN = 3
+# Whole numbers cannot be NaN.
+_MAY_HOLD_NAN = ("FLOAT", "DOUBLE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +30,16 @@ class Bad:
     why: str
 
 
-def bad_recordings(trials: Sequence[Trial], subject: Subject) -> list[Bad]:
-    """Files that are missing, empty, no audio, of another rate, not mono, or too short.
+def bad_recordings(trials: Sequence[Trial], subject: Subject, *, decode: bool = False) -> list[Bad]:
+    """Files that are missing, empty, no audio, of another rate, not mono, too short, or with NaN.
 
-    Reads headers alone, so that a large corpus is looked through in seconds; a file that is damaged
-    further on is found when it is heard.
+    Reads headers alone (and samples where they may be NaN), so that a large corpus is looked
+    through in seconds; a file that is damaged further on is found when it is heard, or with
+    `decode` already now.
     """
     found = []
     for trial in trials:
-        why = _why_not(trial.path, subject)
+        why = _why_not(trial.path, subject, decode=decode)
         if why is not None:
             found.append(Bad(path=trial.path, why=why))
     return found
@@ -103,7 +106,7 @@ def _pooled(windows: Floats, policy: WindowPolicy) -> Floats:
     return mean
 
 
-def _why_not(path: Path, subject: Subject) -> str | None:
+def _why_not(path: Path, subject: Subject, *, decode: bool) -> str | None:
     import soundfile
 
     if not path.is_file():
@@ -120,4 +123,13 @@ def _why_not(path: Path, subject: Subject) -> str | None:
     least = policy.window_samples if policy.short == "reject" else policy.min_samples
     if about.frames < least:
         return f"has {about.frames} samples, expected at least {least}"
+    if decode or about.subtype in _MAY_HOLD_NAN:
+        try:
+            samples, _ = soundfile.read(path, dtype="float32")
+        except (OSError, RuntimeError):
+            return "is damaged"
+        if len(samples) != about.frames:
+            return f"ends after {len(samples)} of {about.frames} samples"
+        if not np.isfinite(samples).all():
+            return f"holds {int((~np.isfinite(samples)).sum())} samples that are not finite"
     return None
