@@ -240,7 +240,8 @@ def coded(tmp_path: Path) -> Path:
             system="-" if n % 3 == 0 else f"A0{7 + n % 2}",
             key="bonafide" if n % 3 == 0 else "spoof",
             path=Path(f"E_{n}.flac"),
-            extras={"codec": ("none", "alaw")[n // 6 % 2]},
+            extras={"codec": ("none", "alaw")[n // 6 % 2]}
+            | ({} if n % 3 == 0 else {"vocoder": ("neural", "plain")[n % 2]}),
         )
         for n in range(60)
     ]
@@ -270,7 +271,12 @@ def test_codecs_are_told_apart_and_another_splits_scores_may_be_there(
     assert cell["eer"]["value"] == two_sets(bona_fide, spoof).curve().eer
     err = refused(["evaluate", str(file), "--data", str(coded), "--by", "room"], capfd)
     assert "--by room: the split 'eval' of" in err
-    assert "it has codec" in err
+    assert "it has codec, vocoder" in err
+    by_vocoder = ["evaluate", str(file), "--data", str(coded), "--by", "vocoder"]
+    (found,) = evaluated(by_vocoder, capfd)
+    neural, plain = found["binary"]["values"]
+    assert neural["bona_fide"] == plain["bona_fide"] == 16, "bona fide trials have no vocoder"
+    assert neural["spoof"] + plain["spoof"] == 32
 
 
 def test_scores_that_do_not_fit_the_corpus_are_refused_by_name(

@@ -37,7 +37,8 @@ class TandemCost:
 class Condition:
     """Error rates on a part of the trials. `attack`, `value`: None where not narrowed down.
 
-    An attack is judged against all bona fide trials (of that `value`), as the challenges do.
+    An attack is judged against all bona fide trials (of that `value`), as the challenges do; so is
+    a `value` that only spoofed trials have.
     `detected`: the part of the spoofed trials that the decision threshold finds.
     """
 
@@ -190,7 +191,10 @@ def _condition(
     if attacks is not None:
         chosen &= ~scored.spoof | np.isin(scored.systems, sorted(attacks))
     if value is not None and scored.values is not None:
-        chosen &= scored.values == value
+        of_value = scored.values == value
+        # What only spoofed trials have (a vocoder, a replay device) is judged, as an attack is,
+        # against all bona fide ones.
+        chosen &= of_value if (of_value & ~scored.spoof).any() else of_value | ~scored.spoof
     spoof = scored.spoof[chosen]
     if spoof.all() or not spoof.any():
         return None

@@ -21,7 +21,7 @@ from earlet_bench.evaluation.subject import Subject
 
 SCHEMA = "earlet.evaluate/1"
 # Of ASVspoof 2021 LA and DF.
-_COLUMNS = ("codec", "compr")
+_COLUMNS = ("codec", "compression")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,8 +36,8 @@ By = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="Also by this column of the corpus: codec, compr, environment, ... [default: codec "
-        "or compr where there is one].",
+        help="Also by this column of the corpus: codec, vocoder, environment, ... [default: codec "
+        "or compression, where there is one].",
     ),
 ]
 Asv = Annotated[
