@@ -67,7 +67,8 @@ def fuse(
 
     The plain mean adds up raw scores without any weight, as published; systems whose scores spread
     wider have more to say. The logistic fusion is calibrated: it learns a weight for each system
-    and an offset, from the dev split only.
+    and an offset, from the dev split only. Signs are as in earlet evaluate: ASVspoof files have
+    high = bona fide and are turned round on reading and writing.
 
     \b
     Example:
