@@ -32,8 +32,8 @@ def build(
     kind: Annotated[
         Literal["speech", "instruments", "syllables"],
         typer.Option(
-            help="Real and synthetic speech; notes of 11 instrument families (1,980, 7,260 or "
-            "some 13,000); or 2,300 Mandarin syllables by tone (one size)."
+            help="Real and synthetic speech; notes of 11 instrument families (about 2,000, 7,000 "
+            "or 11,000); or 2,300 Mandarin syllables by tone (one size)."
         ),
     ] = "speech",
     seed: Annotated[int, typer.Option(help="Another seed deals and renders anew.")] = 0,
@@ -85,7 +85,7 @@ def _build_clips(order: "Order", *, kind: str, as_json: bool) -> None:
         typer.echo(json.dumps(asdict(inventory), ensure_ascii=False))
         return
     clip_tables(inventory)
-    typer.echo(f"{order.out} is complete.")
+    typer.echo(f"{order.out} is complete. Check it with: earlet corpus check {order.out}")
 
 
 @corpus.command()
