@@ -71,6 +71,7 @@ def export(
     step(f"reading recordings of {corpus}")
     material = gather(
         corpus,
+        positive=recipe.positive,
         window=recipe.data.window,
         sample_rate_hz=recipe.data.sample_rate_hz,
         calibration_clips=recipe.export.calibration_clips,

@@ -46,6 +46,7 @@ class Material:
 def gather(
     corpus: Path,
     *,
+    positive: str,
     window: WindowPolicy,
     sample_rate_hz: int,
     calibration_clips: int,
@@ -55,15 +56,19 @@ def gather(
 ) -> Material:
     """Read as many recordings as asked for, or all there are. Raises CorpusError.
 
+    `positive`: the label that the detector is built to find: dev needs some of it and of others.
     `held_out_clips` 0: leave the eval split alone, as where the corpus has no protocol for it.
     """
     train = choose(read_protocol(corpus, "train"), calibration_clips, rng)
     dev = choose(read_protocol(corpus, "dev"), proof_clips, rng)
-    for key in ("bonafide", "spoof"):
-        if not any(trial.key == key for trial in dev):
+    for kind, count in (
+        (repr(positive), sum(trial.key == positive for trial in dev)),
+        (f"other than {positive!r}", sum(trial.key != positive for trial in dev)),
+    ):
+        if not count:
             raise CorpusError(
-                f"the dev split of {corpus} has no {key} recording, and an equal error rate needs "
-                "both kinds. Point --data at a whole corpus."
+                f"the dev split of {corpus} has no recording labelled {kind}, and an equal error "
+                "rate needs both kinds. Point --data at a whole corpus."
             )
 
     def windows(trial: Trial) -> Array:
@@ -86,18 +91,20 @@ def gather(
 
 
 def choose(trials: Sequence[Trial], count: int, rng: np.random.Generator) -> list[Trial]:
-    """`count` of the trials, half of them bona fide, the spoofed ones even over the systems.
+    """`count` of the trials, even over the labels, and within a label even over the systems.
 
     Where a kind runs out, the others fill up. All, in their order, where there are no more.
     """
     if len(trials) <= count:
         return list(trials)
-    by_system: dict[str, list[Trial]] = defaultdict(list)
+    by_kind: dict[str, dict[str, list[Trial]]] = defaultdict(lambda: defaultdict(list))
     for i in rng.permutation(len(trials)):
-        by_system[trials[i].system].append(trials[i])
-    bonafide = by_system.pop("-", [])
-    spoofed = list(_in_turn([by_system[system] for system in sorted(by_system)]))
-    return list(_in_turn([bonafide, spoofed]))[:count]
+        by_kind[trials[i].key][trials[i].system].append(trials[i])
+    labels = [
+        list(_in_turn([systems[name] for name in sorted(systems)]))
+        for _, systems in sorted(by_kind.items())
+    ]
+    return list(_in_turn(labels))[:count]
 
 
 def at_three_levels(windows: Array) -> Iterator[Array]:

@@ -114,6 +114,7 @@ def material(corpus: Path) -> Material:
     recipe = parse_recipe(RECIPE, source="tests")
     return gather(
         corpus,
+        positive="spoof",
         window=recipe.data.window,
         sample_rate_hz=RATE_HZ,
         calibration_clips=8,

@@ -32,6 +32,16 @@ def test_half_are_bona_fide_and_the_systems_are_even() -> None:
     assert Counter(t.system for t in few) == {"-": 30, "A01": 10, "A02": 10, "A03": 10}
 
 
+def test_many_labels_are_taken_evenly() -> None:
+    notes = [
+        Trial(speaker="s", file=f"{key}{i}", system="-", key=key, path=Path(f"{key}{i}.flac"))
+        for key, count in {"flute": 90, "organ": 30, "reed": 4}.items()
+        for i in range(count)
+    ]
+    few = choose(notes, 24, np.random.default_rng(0))
+    assert Counter(t.key for t in few) == {"flute": 10, "organ": 10, "reed": 4}
+
+
 def test_where_a_kind_runs_out_the_others_fill_up() -> None:
     few = choose(trials(human=5, A01=100, A02=3), 20, np.random.default_rng(0))
     assert Counter(t.system for t in few) == {"-": 5, "A01": 12, "A02": 3}
@@ -94,13 +104,14 @@ def test_a_dev_split_of_one_kind_is_refused(tmp_path: Path, corpus: Path) -> Non
         rows = (corpus / "SOUNDS_cm_protocols" / f"SOUNDS.cm.{split}.{suffix}.txt").read_text()
         kept = [row for row in rows.splitlines(keepends=True) if "spoof" in row]
         (one / "X_cm_protocols" / f"X.cm.{split}.{suffix}.txt").write_text("".join(kept))
-    with pytest.raises(CorpusError, match="no bonafide recording"):
+    with pytest.raises(CorpusError, match="no recording labelled other than 'spoof'"):
         read(one)
 
 
 def read(corpus: Path, *, sample_rate_hz: int = 16_000) -> NDArray[np.float32]:
     return gather(
         corpus,
+        positive="spoof",
         window=WINDOW,
         sample_rate_hz=sample_rate_hz,
         calibration_clips=4,

@@ -158,6 +158,7 @@ def _material(recipe: Recipe, corpus: Path, effort: Effort) -> Material:
     """A few recordings to calibrate by and to prove on; eval is left alone."""
     return gather(
         corpus,
+        positive=recipe.positive,
         window=recipe.data.window,
         sample_rate_hz=recipe.data.sample_rate_hz,
         calibration_clips=effort.calibration_clips,
