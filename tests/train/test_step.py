@@ -140,7 +140,5 @@ def test_mixed_targets_reach_the_loss(recipe: Recipe) -> None:
 def test_an_augmentation_that_cannot_be_made_is_named_with_its_file(recipe_text: str) -> None:
     text = recipe_text + '\n[[augmentation]]\nkind = "telephone"\nhigh_hz = 7900.0\n'
     recipe = parse_recipe(text, source="mine.toml")
-    with pytest.raises(
-        RecipeError, match=r"mine\.toml: .* number 4 of kind 'telephone'"
-    ):
+    with pytest.raises(RecipeError, match=r"mine\.toml: .* number 4 of kind 'telephone'"):
         make_augmentations(recipe)
