@@ -10,7 +10,7 @@ DEMO ?= build/demo
 # One process a core, each with a share of the files; torch's threads sleep while they wait.
 TESTS := OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup test test-slow check format demo frontends augmentations systems clean
+.PHONY: help setup test test-slow check lint format demo frontends augmentations systems clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,12 +24,13 @@ test: setup  ## the tests that need neither hours nor engines
 test-slow: setup  ## the tests that need real engines and real corpora (downloads about 770 MB once)
 	$(PYTHON) -m pytest -m slow
 
-check: setup  ## format, lint, types, import contracts, tests
+check: lint test  ## format, lint, types, import contracts, tests
+
+lint: setup  ## format, lint, types, import contracts
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	$(TESTS)
 
 format: setup  ## let ruff write the format
 	$(PYTHON) -m ruff format .

@@ -247,7 +247,7 @@ def traced(network: Res2Net) -> Traced:
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param(Res2NetSettings(), id="res2net50"),
+        pytest.param(Res2NetSettings(blocks=(1, 2), channels=(16, 32)), id="small res2net"),
         pytest.param(
             Res2NetSettings(blocks=(1, 2), channels=(16, 32), fusion="views", head="angular"),
             id="small mpif",
