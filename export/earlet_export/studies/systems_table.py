@@ -28,7 +28,7 @@ def terminal(rows: Sequence[SystemRow], counts: Sequence[Count]) -> str:
 
 def markdown(rows: Sequence[SystemRow], counts: Sequence[Count]) -> str:
     """The same as a page of Markdown."""
-    lines = ["# Every recipe, from training to int8", ""]
+    lines = ["# Recipes, from training to int8", ""]
     lines += ["| " + " | ".join(_COLUMNS) + " |", "|---" + "|--:" * (len(_COLUMNS) - 1) + "|"]
     lines += [
         "| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(r)) + " |" for r in rows
