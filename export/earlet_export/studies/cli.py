@@ -53,6 +53,7 @@ def study(
     from earlet_export.studies.published import published_counts
     from earlet_export.studies.systems import Effort, study_system
     from earlet_export.studies.systems_table import markdown, terminal
+    from earlet_train.atomic import write_beside
     from earlet_train.progress import RunDisplay
 
     def step(words: str) -> None:
@@ -74,11 +75,12 @@ def study(
                 )
             )
     counts = published_counts()
-    (out / "systems.md").write_text(markdown(rows, counts), encoding="utf-8")
+    page = markdown(rows, counts, corpus=corpus.resolve().name)
+    write_beside(out / "systems.md", lambda file: file.write_text(page, encoding="utf-8"))
     if as_json:
         typer.echo(canonical_json({"rows": [dataclasses.asdict(row) for row in rows]}), nl=False)
     else:
-        typer.echo(terminal(rows, counts))
+        typer.echo(terminal(rows, counts, corpus=corpus.resolve().name))
         typer.echo(f"\n{out / 'systems.md'} holds the same.")
     different = [count.what for count in counts if not count.equal]
     if different:

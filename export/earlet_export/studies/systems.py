@@ -93,6 +93,7 @@ def study_system(
     kept = folder / ROW_FILE
     if kept.is_file():
         return TypeAdapter(SystemRow).validate_json(kept.read_text(encoding="utf-8"))
+    torch.set_num_threads(threads)
     on_step(f"{recipe.name}: building, tracing")
     described = describe(recipe)
     on_step(f"{recipe.name}: learning 32 clips by heart")

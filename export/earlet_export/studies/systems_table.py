@@ -12,7 +12,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def terminal(rows: Sequence[SystemRow], counts: Sequence[Count]) -> str:
+def terminal(rows: Sequence[SystemRow], counts: Sequence[Count], *, corpus: str) -> str:
     """Rows and counts -> two tables of text and what their columns mean."""
     cells = [_COLUMNS, *map(_cells, rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(_COLUMNS))]
@@ -23,10 +23,10 @@ def terminal(rows: Sequence[SystemRow], counts: Sequence[Count]) -> str:
         )
         for line in cells
     ]
-    return "\n".join([*lines, "", *_notes(rows), "", *_published(counts)])
+    return "\n".join([*lines, "", *_notes(rows, corpus), "", *_published(counts)])
 
 
-def markdown(rows: Sequence[SystemRow], counts: Sequence[Count]) -> str:
+def markdown(rows: Sequence[SystemRow], counts: Sequence[Count], *, corpus: str) -> str:
     """The same as a page of Markdown."""
     lines = ["# Recipes, from training to int8", ""]
     lines += ["| " + " | ".join(_COLUMNS) + " |", "|---" + "|--:" * (len(_COLUMNS) - 1) + "|"]
@@ -34,7 +34,13 @@ def markdown(rows: Sequence[SystemRow], counts: Sequence[Count]) -> str:
         "| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(r)) + " |" for r in rows
     ]
     lines[2] = lines[2].replace("|Δ|", "\\|Δ\\|")
-    lines += ["", *(f"- {note}" for note in _notes(rows)), "", "## Published counts, rebuilt", ""]
+    lines += [
+        "",
+        *(f"- {note}" for note in _notes(rows, corpus)),
+        "",
+        "## Published counts, rebuilt",
+        "",
+    ]
     lines += ["| what | published | counted | |", "|---|--:|--:|---|"]
     lines += [
         f"| {c.what} | {c.published:,} | {c.counted:,} | {'equal' if c.equal else '**differs**'} |"
@@ -62,12 +68,12 @@ def _cells(row: SystemRow) -> tuple[str, ...]:
     )
 
 
-def _notes(rows: Sequence[SystemRow]) -> list[str]:
+def _notes(rows: Sequence[SystemRow], corpus: str) -> list[str]:
     epochs = " or ".join(map(str, sorted({row.epochs for row in rows})))
     recordings = " or ".join(map(str, sorted({row.recordings for row in rows})))
     return [
-        f"Trained for {epochs} epochs on {recordings} recordings: this shows that everything runs, "
-        "not how good it gets.",
+        f"Trained for {epochs} epochs on {recordings} recordings of {corpus!r}, with the recipe's "
+        "seed: this shows that everything runs, not how good it gets.",
         "GMAC: multiplications per window, frontend included, in 10^9. int8 %: share of them in "
         "int8. by heart: training steps until none of 32 clips was judged wrongly.",
         "max |Δ|: largest difference of a logit from PyTorch's, on golden signals and real "
