@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -28,7 +29,7 @@ class RunDisplay:
         self.files = self.bars.add_task("reading recordings", total=None)
         self.batch = self.bars.add_task("", total=None, visible=False)
 
-    def __enter__(self) -> "RunDisplay":
+    def __enter__(self) -> Self:
         self.bars.start()
         return self
 
@@ -68,6 +69,27 @@ class RunDisplay:
             highlight=False,
             soft_wrap=True,
         )
+
+
+class StudyDisplay(RunDisplay):
+    """The same for many trainings one after another: bars as above, but no line per epoch."""
+
+    def __init__(self) -> None:
+        super().__init__(name="", epochs=0)
+
+    def of(self, name: str, *, epochs: int) -> Self:
+        """Show another training from now on."""
+        self.name, self.epochs = name, epochs
+        self.bars.reset(self.files, visible=True)
+        self.bars.update(self.batch, visible=False)
+        return self
+
+    def say(self, words: str) -> None:
+        """One line above the bars, and on whatever else standard error is."""
+        self.console.print(f"… {words}", highlight=False, soft_wrap=True)
+
+    def ended(self, row: Epoch, *, is_best: bool) -> None:
+        """An epoch is done: the bar shows it."""
 
 
 class Silence:
