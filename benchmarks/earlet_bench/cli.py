@@ -11,6 +11,7 @@ from earlet.errors import MissingExtra, ParityError, UsageError
 
 if TYPE_CHECKING:
     from earlet.bundle import Bundle
+    from earlet.labelled import LabelledSet
     from earlet_bench.measure import Plan
     from earlet_bench.rows import Row
 
@@ -39,6 +40,10 @@ def bench(
         typer.Option(help="Score a drawn part of the corpus, each attack in its share.", min=1),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of that draw.")] = 0,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and say so."),
+    ] = False,
     threads: Annotated[int, typer.Option(help="Threads of one inference.", min=1)] = 1,
     sweep: Annotated[
         bool,
@@ -113,8 +118,7 @@ def bench(
         original=original,
     )
     if plan.labelled is not None:
-        for bundle in opened:
-            plan.labelled.check_rate(bundle.manifest.sample_rate_hz)
+        plan = replace(plan, labelled=_usable(plan.labelled, opened, skip_bad=skip_bad))
     rows = []
     with on_stderr() as progress:
         for number, bundle in enumerate(opened):
@@ -164,6 +168,26 @@ def _show(
     if recommend:
         for advice in recommendations(rows):
             typer.secho(advice, bold=True)
+
+
+def _usable(
+    labelled: "LabelledSet", bundles: "Sequence[Bundle]", *, skip_bad: bool
+) -> "LabelledSet":
+    """The recordings that all bundles can judge; others are refused, or left out and named."""
+    from earlet.bad_recordings import Need, left_out
+    from earlet_bench.progress import on_stderr
+
+    labelled.check_spoof_labels()
+    manifests = [bundle.manifest for bundle in bundles]
+    needs = dict.fromkeys(Need.of(m.window, sample_rate_hz=m.sample_rate_hz) for m in manifests)
+    with on_stderr() as progress:
+        progress.stage("looking at recordings", len(labelled.trials) * len(needs))
+        usable = labelled.usable(*needs, skip_bad=skip_bad, on_trial=progress.step)
+    if usable.left_out:
+        typer.echo(left_out(usable.left_out, of=len(labelled.trials)), err=True)
+        # Leaving recordings out may leave a class out.
+        usable.check_spoof_labels()
+    return usable
 
 
 def _find(name: str) -> "Bundle":

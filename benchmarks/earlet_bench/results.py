@@ -123,7 +123,9 @@ def _build(kind: Any, value: Any, *, where: str) -> Any:
     origin = get_origin(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
-        if not isinstance(value, dict) or set(value) != set(hints):
+        # What came later than a row has a default.
+        later = {f.name for f in dataclasses.fields(kind) if f.default is not dataclasses.MISSING}
+        if not isinstance(value, dict) or not set(hints) - later <= set(value) <= set(hints):
             found = sorted(value) if isinstance(value, dict) else value
             raise _edited(where, f"the keys {sorted(hints)}", found)
         return kind(

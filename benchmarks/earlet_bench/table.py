@@ -227,12 +227,15 @@ def _legend(rows: Sequence[Row]) -> list[str]:
     if accuracy is not None:
         drawn = (
             f"all {accuracy.trials}"
+            if accuracy.trials == accuracy.listed
+            else f"{accuracy.trials} of {accuracy.listed}"
             if accuracy.seed is None
             else f"{accuracy.trials} (drawn with seed {accuracy.seed}) of {accuracy.listed}"
         )
+        bad = f", {accuracy.left_out} that cannot be used left out" if accuracy.left_out else ""
         lines.append(
-            f"EER [95 % interval] on {drawn} {accuracy.split} trials of {accuracy.data}; known: "
-            "attacks that training saw"
+            f"EER [95 % interval] on {drawn} {accuracy.split} trials of {accuracy.data}{bad}; "
+            "known: attacks that training saw"
         )
         lines.append(
             "flips: verdicts that differ from those of the bundle's first line; "

@@ -41,7 +41,7 @@ class Accuracy:
     which is which `tts` and `conversion`; a pool without trials is absent. `attacks`: EER of each
     attack against all bona fide trials. `listed`: trials in the protocol; `trials` of them were
     scored, drawn with `seed` where a limit was set. `flips`: verdicts that differ from those of
-    `reference`, which is None for the reference itself.
+    `reference`, which is None for the reference itself. `left_out`: trials that could not be used.
     """
 
     data: str
@@ -54,6 +54,7 @@ class Accuracy:
     reference: str | None
     flips: int
     decisions: int
+    left_out: int = 0
 
 
 def measure_accuracy(
@@ -96,6 +97,7 @@ def measure_accuracy(
             reference=None if name == reference else reference,
             flips=int((verdicts[name] != verdicts[reference]).sum()),
             decisions=len(labelled.trials),
+            left_out=len(labelled.left_out),
         )
         for name, found in scores.items()
     }

@@ -1,17 +1,15 @@
 """Reads a split of a labelled corpus, whole or a drawn part of it, and its attack pools."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from earlet.bad_recordings import Bad, Need, find_bad, refuse, without
 from earlet.errors import CorpusError, UsageError
-from earlet.protocol import Trial, known_systems, missing_files, read_protocol, splits
-from earlet.scoring import read_trial
-
-_TRAIN = "*_cm_protocols/*.cm.train.trn.txt"
+from earlet.protocol import KEYS, Trial, known_systems, read_protocol, splits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +18,10 @@ class LabelledSet:
 
     `methods`: attack -> tts, copy or vc.
     `listed`: trials in the protocol; where only a part was drawn, `seed` says with which seed.
+    `left_out`: those that cannot be used, and are no longer among the trials (see `usable`).
     """
 
+    corpus: Path
     name: str
     split: str
     listed: int
@@ -29,6 +29,7 @@ class LabelledSet:
     seed: int | None
     known: frozenset[str] | None
     methods: Mapping[str, str] = field(default_factory=dict)
+    left_out: Sequence[Bad] = ()
 
     def pools(self) -> dict[str, frozenset[str]]:
         """Pool name -> its attacks; pools without attacks are left out."""
@@ -42,9 +43,41 @@ class LabelledSet:
         }
         return {name: systems for name, systems in pools.items() if systems}
 
-    def check_rate(self, sample_rate_hz: int) -> None:
-        """Raises CorpusError where the first recording does not fit a detector of that rate."""
-        read_trial(self.trials[0], sample_rate_hz=sample_rate_hz)
+    def usable(
+        self, *needs: Need, skip_bad: bool = False, on_trial: Callable[[], None] = lambda: None
+    ) -> "LabelledSet":
+        """The set, every recording decoded. Raises CorpusError naming those that fail any need.
+
+        `skip_bad`: without those, instead.
+        """
+        left = self
+        for need in needs:
+            bad = find_bad(left.trials, need, on_trial=on_trial)
+            left = replace(left, trials=without(left.trials, bad), left_out=(*left.left_out, *bad))
+        if not skip_bad:
+            refuse(left.left_out, of=len(self.trials), corpus=self.corpus)
+        return left
+
+    def check_spoof_labels(self) -> None:
+        """Raises CorpusError where the labels are other than bona fide and spoof, or one of them.
+
+        An equal error rate of spoofed speech needs both.
+        """
+        strange = [t for t in self.trials if t.key not in KEYS]
+        if strange:
+            raise CorpusError(
+                f"{len(strange)} of {len(self.trials)} trials of {self.name} are labelled neither "
+                f"'bonafide' nor 'spoof', the first, {strange[0].file!r}, {strange[0].key!r}. "
+                "Error rates of spoofed speech need a spoofing corpus; detectors of other sounds "
+                "are judged by: earlet evaluate"
+            )
+        spoof = sum(t.is_spoof for t in self.trials)
+        if spoof in (0, len(self.trials)):
+            raise CorpusError(
+                f"the split {self.split!r} of {self.name} holds {len(self.trials) - spoof} bona "
+                f"fide and {spoof} spoofed trials; an error rate needs both. Name another split "
+                "with --split, or a larger --limit."
+            )
 
 
 def read_labelled(
@@ -52,19 +85,15 @@ def read_labelled(
 ) -> LabelledSet:
     """One split of a corpus, tree or imported tables. Raises CorpusError, UsageError.
 
-    `limit`: draw that many trials, each attack and the bona fide ones in their proportions.
+    Reads what is listed, not the audio: see `LabelledSet.usable`. `limit`: draw that many trials,
+    each attack and the bona fide ones in their proportions.
     """
     everything = read_protocol(corpus, split)
     trials = everything
     if limit is not None:
         trials = draw(everything, limit=limit, rng=np.random.default_rng(seed))
-    missing = missing_files(trials)
-    if missing:
-        raise CorpusError(
-            f"{corpus} lists {len(missing)} recordings that it does not hold, the first is "
-            f"{missing[0]}. Build or copy the corpus again."
-        )
     return LabelledSet(
+        corpus=corpus,
         name=corpus.resolve().name,
         split=split,
         listed=len(everything),

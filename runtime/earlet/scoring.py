@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from earlet.bad_recordings import Bad, Need, hear
 from earlet.errors import AudioError, CorpusError
 from earlet.manifest import WindowPolicy
 from earlet.protocol import Trial
@@ -98,22 +99,11 @@ def score_waveforms(
 
 
 def read_trial(trial: Trial, *, sample_rate_hz: int) -> Waveform:
-    """The recording of one trial, [T] in [-1, 1]. Raises CorpusError."""
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(trial.path, dtype="float32")
-    except (OSError, RuntimeError) as error:
-        state = "is damaged or no audio" if trial.path.is_file() else "is missing"
+    """The recording of one trial, [T] in [-1, 1], sound as a whole. Raises CorpusError."""
+    heard = hear(trial, Need(sample_rate_hz=sample_rate_hz))
+    if isinstance(heard, Bad):
         raise CorpusError(
-            f"{trial.path} {state} ({error}). The protocol lists it as {trial.file}: build or copy "
-            "the corpus again."
-        ) from None
-    if rate != sample_rate_hz or samples.ndim != 1:
-        channels = 1 if samples.ndim == 1 else samples.shape[1]
-        raise CorpusError(
-            f"{trial.path} has {rate} Hz and {channels} channel(s), expected {sample_rate_hz} Hz "
-            "and one: convert the corpus first."
+            f"{heard}. The protocol lists it as {trial.file}: repair it, or build or copy the "
+            "corpus again."
         )
-    waveform: Waveform = samples
-    return waveform
+    return heard

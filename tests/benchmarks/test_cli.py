@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from earlet.cli import run as earlet
 from earlet_bench.results import read_rows
@@ -107,6 +110,33 @@ def test_bad_usage_says_what_to_do(
     assert found == code
     assert words in err
     assert not list(tmp_path.rglob("*.json")), "nothing is kept of a measurement that was refused"
+
+
+def test_bad_recordings_are_refused_before_measuring_and_left_out_only_as_asked(
+    exported: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(corpus, tmp_path / "tiny"))
+    gone, short, *_ = sorted((copy / "tiny_eval" / "flac").iterdir())
+    gone.unlink()
+    soundfile.write(short, np.zeros(700), 8_000)
+    kept = tmp_path / "results"
+    arguments = ["bench", str(exported), "--data", str(copy), *QUICK, "--results", str(kept)]
+    assert earlet(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "2 of 36 recordings cannot be used" in err
+    assert f"{gone} is missing" in err
+    assert f"{short} has 700 samples, expected at least 800" in err
+    assert not list(kept.glob("*.json"))
+    assert earlet([*arguments, "--skip-bad"]) == 0
+    out, err = capfd.readouterr()
+    assert "left out 2 of 36" in err
+    assert "on 34 of 36 eval trials of tiny, 2 that cannot be used left out" in out.replace(
+        "\n  ", " "
+    )
+    (file,) = kept.glob("*.json")
+    accuracies = [row.accuracy for row in read_rows(file)]
+    assert [(a.trials, a.left_out) for a in accuracies if a is not None] == [(34, 2)] * 2
 
 
 def test_a_machine_with_the_base_install_alone_can_run_it(exported: Path, corpus: Path) -> None:

@@ -310,23 +310,26 @@ def test_recordings_that_cannot_be_judged_are_counted_named_and_left_out_only_as
     audio[6].write_bytes(whole[: len(whole) // 2])
     arguments = ["evaluate", str(exported), "--data", str(copy), "--precision", "fp32"]
     err = refused(arguments, capfd)
-    assert "6 of 36 recordings cannot be judged" in err
-    assert f"{audio[0]}: is empty" in err
-    assert f"{audio[1]}: has 16000 Hz, expected 8000 Hz" in err
-    assert "and 3 more" in err
-    (found,) = evaluated([*arguments, "--skip-bad"], capfd)
-    assert found["trials"] == 29
-    assert sorted(found["skipped"]) == sorted(
-        [
-            f"{audio[0].name}: is empty",
-            f"{audio[1].name}: has 16000 Hz, expected 8000 Hz",
-            f"{audio[2].name}: has 2 channels, expected one",
-            f"{audio[3].name}: has 700 samples, expected at least 800",
-            f"{audio[4].name}: is damaged or no audio",
-            f"{audio[5].name}: holds 4000 samples that are not finite",
-            f"{audio[6].name}: is damaged",
-        ]
+    assert "7 of 36 recordings cannot be used" in err
+    faults = (
+        "is empty (0 bytes)",
+        "has 16000 Hz, expected 8000 Hz",
+        "has 2 channels, expected one",
+        "has 700 samples, expected at least 800",
+        "is damaged or no audio (",
+        "holds numbers that are not finite (NaN or infinity)",
+        "is damaged (",
     )
+    for file, fault in zip(audio, faults, strict=False):
+        assert f"  {file} {fault}" in err
+    assert earlet([*arguments, *QUICK, "--json", "--skip-bad"]) == 0
+    out, err = capfd.readouterr()
+    (found,) = json.loads(out)["evaluations"]
+    assert (found["trials"], found["listed"], len(found["skipped"])) == (29, 36, 7)
+    for file, fault, told in zip(audio, faults, sorted(found["skipped"]), strict=False):
+        assert told.startswith(f"{file.name} {fault}")
+    assert err.startswith("left out 7 of 36 recordings that cannot be used:")
+    assert str(audio[6]) in err
 
 
 def test_a_split_without_one_class_is_refused_before_anything_is_heard(

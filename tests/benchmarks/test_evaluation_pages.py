@@ -43,7 +43,13 @@ def judged(scores: Floats, *, name: str = "cm.txt", resamples: int = 20) -> Judg
         scores={t.file: float(s) for t, s in zip(TRIALS, scores, strict=True)},
     )
     labelled = LabelledSet(
-        name="made up", split="eval", listed=60, trials=TRIALS, seed=None, known=frozenset(["A07"])
+        corpus=Path("made up"),
+        name="made up",
+        split="eval",
+        listed=60,
+        trials=TRIALS,
+        seed=None,
+        known=frozenset(["A07"]),
     )
     return evaluate_scores(file, labelled, settings=Settings(by="codec", resamples=resamples))
 
@@ -117,7 +123,7 @@ def classes(labels: Sequence[str], *, resamples: int) -> Judged:
         listed=90,
         trials=90,
         seed=None,
-        skipped=("bad.wav: is empty",),
+        skipped=("bad.wav is empty",),
         classes=report,
     )
     return Judged(evaluation=evaluation, trials=TRIALS, scores=scores)
@@ -132,7 +138,7 @@ def test_detectors_of_many_classes_get_their_own_page(count: int, tmp_path: Path
     ]
     page = written[0].read_text()
     assert f"| class {count - 1} | {90 // count + (90 % count >= count)} |" in page
-    assert "Left out as asked: 1 recordings (bad.wav: is empty)." in page
+    assert "Left out as asked: 1 recordings (bad.wav is empty)." in page
     assert "mAP %" in page
 
 

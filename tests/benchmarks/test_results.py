@@ -19,6 +19,19 @@ def test_what_is_written_is_read_again_value_for_value(rows: list[Row], tmp_path
     assert read_rows(file) == rows
 
 
+def test_rows_from_before_bad_recordings_were_counted_are_read(
+    rows: list[Row], tmp_path: Path
+) -> None:
+    file = append_rows(tmp_path, rows)
+    data = json.loads(file.read_text())
+    for row in data["rows"]:
+        if row["accuracy"] is not None:
+            assert row["accuracy"].pop("left_out") == 0
+    file.write_text(json.dumps(data))
+    assert any(row.accuracy for row in rows)
+    assert read_rows(file) == rows
+
+
 def test_appending_keeps_the_earlier_rows_and_their_order(rows: list[Row], tmp_path: Path) -> None:
     file = append_rows(tmp_path, rows[:1])
     before = json.loads(file.read_text())["rows"]

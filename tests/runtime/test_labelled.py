@@ -1,5 +1,6 @@
 """What is scored: the eval split, whole or drawn fairly, and its pools."""
 
+import dataclasses
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earlet.bad_recordings import Need
 from earlet.errors import CorpusError, UsageError
 from earlet.labelled import draw, read_labelled
 from earlet.protocol import Trial
@@ -79,22 +81,40 @@ def test_pools_are_split_by_what_training_saw_and_by_how_it_was_made(tone_corpus
     }
 
 
-def test_a_missing_recording_is_named_before_anything_is_scored(
+def test_recordings_that_cannot_be_used_are_named_all_at_once_or_left_out_as_asked(
     tone_corpus: Path, tmp_path: Path
 ) -> None:
-
     copy = Path(shutil.copytree(tone_corpus, tmp_path / "copy"))
-    gone = copy / "tiny_eval" / "flac" / "eval_S1_A01_0.flac"
-    gone.unlink()
-    with pytest.raises(CorpusError, match=r"does not hold, the first is .*eval_S1_A01_0\.flac"):
-        read_labelled(copy, limit=None, seed=0)
+    audio = copy / "tiny_eval" / "flac"
+    (audio / "eval_S1_A01_0.flac").unlink()
+    (audio / "eval_S2_human_1.flac").write_bytes(b"")
+    labelled, need = read_labelled(copy, limit=None, seed=0), Need(sample_rate_hz=8_000)
+    with pytest.raises(CorpusError, match="2 of 36 recordings cannot be used") as caught:
+        labelled.usable(need)
+    assert "eval_S1_A01_0.flac is missing" in str(caught.value)
+    assert "eval_S2_human_1.flac is empty (0 bytes)" in str(caught.value)
+    usable = labelled.usable(need, need, skip_bad=True)
+    assert (len(usable.trials), len(usable.left_out), usable.listed) == (34, 2, 36)
 
 
-def test_a_corpus_of_another_rate_is_refused_before_anything_is_measured(tone_corpus: Path) -> None:
+def test_what_any_of_several_detectors_cannot_judge_is_left_out_for_all(tone_corpus: Path) -> None:
     labelled = read_labelled(tone_corpus, limit=None, seed=0)
-    labelled.check_rate(8_000)
-    with pytest.raises(CorpusError, match="expected 16000 Hz"):
-        labelled.check_rate(16_000)
+    assert labelled.usable(Need(sample_rate_hz=8_000)) == labelled
+    long = Need(sample_rate_hz=8_000, least_samples=10_000)
+    assert not labelled.usable(Need(sample_rate_hz=8_000), long, skip_bad=True).trials
+    with pytest.raises(CorpusError, match=r"(?s)36 of 36 .*has 8000 Hz, expected 16000 Hz"):
+        labelled.usable(Need(sample_rate_hz=16_000))
+
+
+def test_labels_that_give_no_error_rate_are_refused(tone_corpus: Path) -> None:
+    labelled = read_labelled(tone_corpus, limit=None, seed=0)
+    labelled.check_spoof_labels()
+    human = dataclasses.replace(labelled, trials=[t for t in labelled.trials if not t.is_spoof])
+    with pytest.raises(CorpusError, match="holds 12 bona fide and 0 spoofed trials"):
+        human.check_spoof_labels()
+    dogs = [dataclasses.replace(t, key="dog", system="-") for t in labelled.trials]
+    with pytest.raises(CorpusError, match=r"36 of 36 trials .*'dog'.* earlet evaluate"):
+        dataclasses.replace(labelled, trials=dogs).check_spoof_labels()
 
 
 def test_a_tree_without_a_train_split_does_not_claim_which_attacks_are_known(

@@ -81,8 +81,8 @@ def test_no_recording_gives_no_score(shared_bundle: Path) -> None:
     [
         (lambda path: path.unlink(), "is missing"),
         (lambda path: path.write_text("text"), "is damaged or no audio"),
-        (lambda path: soundfile.write(path, np.zeros(9000), 8_000), "has 8000 Hz and 1 channel"),
-        (lambda path: soundfile.write(path, np.zeros((9000, 2)), 16_000), "2 channel"),
+        (lambda path: soundfile.write(path, np.zeros(9000), 8_000), "has 8000 Hz, expected 16000"),
+        (lambda path: soundfile.write(path, np.zeros((9000, 2)), 16_000), "has 2 channels"),
         (lambda path: soundfile.write(path, np.zeros(100), 16_000), "found 100 samples"),
     ],
 )

@@ -156,8 +156,13 @@ def test_a_corpus_with_a_missing_file_leaves_with_2(
     next(corpus.glob("*/flac/E003.flac")).unlink()
     code, _, err = verify(shared_bundle, "--data", corpus)
     assert code == 2
-    assert "1 recordings that it does not hold" in err
-    assert "E003.flac" in err
+    assert "1 of 24 recordings cannot be used" in err
+    assert "E003.flac is missing" in err
+    code, out, err = verify(shared_bundle, "--data", corpus, "--skip-bad", "--json")
+    assert code == 0
+    assert "E003.flac is missing" in err
+    found = json.loads(out)["labelled"]["int8"]
+    assert (found["listed"], found["trials"], found["left_out"]) == (24, 23, 1)
 
 
 def test_no_corpus_at_all_leaves_with_2(verify: Verify, shared_bundle: Path) -> None:

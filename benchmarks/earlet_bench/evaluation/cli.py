@@ -1,5 +1,6 @@
 """The verb `earlet evaluate`: how well a detector tells recordings apart."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,8 +25,10 @@ from earlet_bench.evaluation.options import (
 )
 
 if TYPE_CHECKING:
+    from earlet.labelled import LabelledSet
     from earlet_bench.evaluation.binary import Settings
     from earlet_bench.evaluation.evaluation import Judged
+    from earlet_bench.evaluation.subject import Subject
 
 
 def evaluate(
@@ -48,7 +51,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed of that draw.")] = 0,
     skip_bad: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Leave out recordings that cannot be judged, and say so."),
+        typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and say so."),
     ] = False,
     by: By = None,
     asv: Asv = None,
@@ -118,7 +121,7 @@ def evaluate(
         )
     labelled = read_labelled(data, limit=limit, seed=seed, split=split)
     settings = settings_of(data, split, by, asv, asv_metadata, resamples)
-    judged = []
+    labelled, judged = _usable(labelled, found, skip_bad=skip_bad), []
     with on_stderr() as progress:
         for subject in found:
             progress.stage(f"{subject.name}, {subject.precision}", len(labelled.trials))
@@ -127,7 +130,6 @@ def evaluate(
                     subject,
                     labelled,
                     settings=settings,
-                    skip_bad=skip_bad,
                     on_trial=progress.step,
                 )
             )
@@ -137,6 +139,25 @@ def evaluate(
         write_scores(scores, judged[0].trials, judged[0].scores)
         typer.echo(f"written: {scores}", err=True)
     show(judged, out=out, as_json=as_json)
+
+
+def _usable(
+    labelled: "LabelledSet", subjects: "Sequence[Subject]", *, skip_bad: bool
+) -> "LabelledSet":
+    """The recordings that all can judge; others are refused, or left out and named on stderr."""
+    from earlet.bad_recordings import Need, left_out
+    from earlet_bench.evaluation.evaluation import check_labels
+    from earlet_bench.progress import on_stderr
+
+    for subject in subjects:
+        check_labels(subject, labelled)
+    needs = dict.fromkeys(Need.of(s.window, sample_rate_hz=s.sample_rate_hz) for s in subjects)
+    with on_stderr() as progress:
+        progress.stage("looking at recordings", len(labelled.trials) * len(needs))
+        usable = labelled.usable(*needs, skip_bad=skip_bad, on_trial=progress.step)
+    if usable.left_out:
+        typer.echo(left_out(usable.left_out, of=len(labelled.trials)), err=True)
+    return usable
 
 
 def _judge_file(

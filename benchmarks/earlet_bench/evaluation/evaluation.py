@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earlet.errors import CorpusError, UsageError
-from earlet.labelled import LabelledSet
+from earlet.labelled import LabelledSet, read_labelled
 from earlet.manifest import canonical_json
-from earlet.protocol import Trial, known_systems, read_protocol, splits
+from earlet.protocol import Trial, read_protocol, splits
 from earlet_bench.evaluation.binary import BinaryReport, Settings, is_binary, report_binary
 from earlet_bench.evaluation.intervals import NOBODY
-from earlet_bench.evaluation.listen import bad_recordings, class_scores, refuse, spoof_scores
+from earlet_bench.evaluation.listen import class_scores, spoof_scores
 from earlet_bench.evaluation.multiclass import ClassReport, indices, report_classes
 from earlet_bench.evaluation.score_file import Floats, ScoreFile
 from earlet_bench.evaluation.subject import Subject
@@ -62,23 +62,13 @@ def evaluate_subject(
     labelled: LabelledSet,
     *,
     settings: Settings,
-    skip_bad: bool = False,
     on_trial: Callable[[], None] = lambda: None,
 ) -> Judged:
-    """Let a detector hear the split, and report. Raises CorpusError before it hears anything.
+    """Let a detector hear the split, and report. Raises CorpusError.
 
-    `skip_bad`: leave out recordings that cannot be judged, instead of refusing the corpus.
+    What cannot be judged is best found before, all at once: `LabelledSet.usable`.
     """
     check_labels(subject, labelled)
-    bad = bad_recordings(labelled.trials, subject, decode=skip_bad)
-    if not skip_bad:
-        refuse(bad, of=len(labelled.trials))
-    skipped = {one.path for one in bad}
-    kept = dataclasses.replace(
-        labelled, trials=[t for t in labelled.trials if t.path not in skipped]
-    )
-    # Leaving recordings out may leave a class out.
-    check_labels(subject, kept)
     evaluation = Evaluation(
         subject=subject.title,
         precision=subject.precision,
@@ -86,35 +76,35 @@ def evaluate_subject(
         data=labelled.name,
         split=labelled.split,
         listed=labelled.listed,
-        trials=len(kept.trials),
+        trials=len(labelled.trials),
         seed=labelled.seed,
-        skipped=tuple(f"{one.path.name}: {one.why}" for one in bad),
+        skipped=tuple(f"{one.trial.path.name} {one.why}" for one in labelled.left_out),
     )
     if is_binary(subject.labels):
-        scores = spoof_scores(subject, kept.trials, on_trial=on_trial)
-        _check_finite(scores, kept.trials)
+        scores = spoof_scores(subject, labelled.trials, on_trial=on_trial)
+        _check_finite(scores, labelled.trials)
         # The score is that of the positive label; the report's is that of `spoof`.
         sign = 1.0 if subject.positive == "spoof" else -1.0
         report = report_binary(
             sign * scores,
-            kept,
+            labelled,
             threshold=sign * subject.threshold,
             threshold_origin="the detector's own",
             settings=settings,
         )
         evaluation = dataclasses.replace(evaluation, binary=report)
-        return Judged(evaluation=evaluation, trials=kept.trials, scores=sign * scores)
-    scores = class_scores(subject, kept.trials, on_trial=on_trial)
-    _check_finite(scores.min(axis=1), kept.trials)
+        return Judged(evaluation=evaluation, trials=labelled.trials, scores=sign * scores)
+    scores = class_scores(subject, labelled.trials, on_trial=on_trial)
+    _check_finite(scores.min(axis=1), labelled.trials)
     classes = report_classes(
         scores,
-        [t.key for t in kept.trials],
+        [t.key for t in labelled.trials],
         labels=subject.labels,
-        groups=[t.file if t.speaker == NOBODY else t.speaker for t in kept.trials],
+        groups=[t.file if t.speaker == NOBODY else t.speaker for t in labelled.trials],
         resamples=settings.resamples,
     )
     evaluation = dataclasses.replace(evaluation, classes=classes)
-    return Judged(evaluation=evaluation, trials=kept.trials, scores=scores)
+    return Judged(evaluation=evaluation, trials=labelled.trials, scores=scores)
 
 
 def evaluate_scores(
@@ -129,7 +119,7 @@ def evaluate_scores(
 
     `threshold`: on earlet's scale [default: what the file's lines tell, else 0].
     """
-    _check_spoof_labels(labelled)
+    labelled.check_spoof_labels()
     scores = file.of(labelled.trials, elsewhere=elsewhere)
     origin = "as asked"
     if threshold is None:
@@ -155,15 +145,7 @@ def evaluate_scores(
 
 def read_split(corpus: Path, split: str) -> LabelledSet:
     """A whole split by its protocol alone: scores need no audio. Raises CorpusError."""
-    trials = read_protocol(corpus, split)
-    return LabelledSet(
-        name=corpus.resolve().name,
-        split=split,
-        listed=len(trials),
-        trials=trials,
-        seed=None,
-        known=known_systems(corpus) if "train" in splits(corpus) else None,
-    )
+    return read_labelled(corpus, limit=None, seed=0, split=split)
 
 
 def other_trials(corpus: Path, split: str) -> frozenset[str]:
@@ -195,7 +177,7 @@ def column(corpus: Path, split: str, wanted: str | None) -> str | None:
 def check_labels(subject: Subject, labelled: LabelledSet) -> None:
     """Raises CorpusError where the split's labels and the detector's classes do not match."""
     if is_binary(subject.labels):
-        _check_spoof_labels(labelled)
+        labelled.check_spoof_labels()
     else:
         indices([t.key for t in labelled.trials], subject.labels)
 
@@ -205,23 +187,6 @@ def to_json(evaluations: Sequence[Evaluation]) -> str:
     return canonical_json(
         {"schema": SCHEMA, "evaluations": [dataclasses.asdict(e) for e in evaluations]}
     )
-
-
-def _check_spoof_labels(labelled: LabelledSet) -> None:
-    strange = [t for t in labelled.trials if t.key not in ("bonafide", "spoof")]
-    if strange:
-        raise CorpusError(
-            f"{len(strange)} of {len(labelled.trials)} trials of {labelled.name} are labelled "
-            f"neither 'bonafide' nor 'spoof', the first, {strange[0].file!r}, {strange[0].key!r}. "
-            "Detectors of spoofed speech and score files are evaluated on spoofing corpora."
-        )
-    spoof = sum(t.is_spoof for t in labelled.trials)
-    if spoof in (0, len(labelled.trials)):
-        raise CorpusError(
-            f"the split {labelled.split!r} of {labelled.name} holds "
-            f"{len(labelled.trials) - spoof} bona fide and {spoof} spoofed trials; an error rate "
-            "needs both. Name another split with --split."
-        )
 
 
 def _check_finite(scores: Floats, trials: Sequence[Trial]) -> None:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from earlet.accuracy import Accuracy, measure_accuracy
+from earlet.bad_recordings import Need, left_out
 from earlet.bundle import Bundle, find
-from earlet.errors import UsageError
 from earlet.labelled import LabelledSet, read_labelled
 from earlet.manifest import SCHEMA as MANIFEST_SCHEMA
 from earlet.manifest import canonical_json
@@ -39,6 +39,10 @@ def verify(
     limit: Annotated[
         int | None, typer.Option(help="At most that many recordings, drawn by attack.")
     ] = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and say so."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")
     ] = False,
@@ -57,10 +61,12 @@ def verify(
     opened = find(bundle)
     files = opened.check_files()
     chosen = opened.precisions if precision is None else (opened.precision(precision),)
+    labelled = None
+    if data is not None:
+        labelled = _listen(opened, data, split=split, limit=limit, skip_bad=skip_bad)
     replays = [replay(opened, name, threads) for name in chosen]
     scored: Scored = {}
-    if data is not None:
-        labelled = read_labelled(data, split=split, limit=limit, seed=0)
+    if labelled is not None:
         scored = _score(opened, chosen, labelled, threads=threads)
     if as_json:
         record = _record(opened, files, replays, scored)
@@ -89,18 +95,28 @@ def _replay_line(one: Replay) -> str:
     )
 
 
+def _listen(
+    bundle: Bundle, data: Path, *, split: str, limit: int | None, skip_bad: bool
+) -> LabelledSet:
+    """The recordings to judge; what cannot be is refused, or left out and named on stderr."""
+    labelled = read_labelled(data, split=split, limit=limit, seed=0)
+    labelled.check_spoof_labels()
+    manifest = bundle.manifest
+    need = Need.of(manifest.window, sample_rate_hz=manifest.sample_rate_hz)
+    usable = labelled.usable(need, skip_bad=skip_bad)
+    if usable.left_out:
+        typer.echo(left_out(usable.left_out, of=len(labelled.trials)), err=True)
+        # Leaving recordings out may leave a class out.
+        usable.check_spoof_labels()
+    return usable
+
+
 def _score(bundle: Bundle, chosen: Sequence[str], labelled: LabelledSet, *, threads: int) -> Scored:
     """Precision -> its error rates, and its decisions that differ from the first one's."""
     sessions = {name: bundle.session(name, threads=threads).logits for name in chosen}
-    scored = measure_accuracy(
+    return measure_accuracy(
         sessions, manifest=bundle.manifest, labelled=labelled, reference=chosen[0]
     )
-    if not scored[chosen[0]].pools:
-        raise UsageError(
-            f"no error rate from these {len(labelled.trials)} recordings: they are all of one "
-            "class. Name a split with both, or a larger --limit."
-        )
-    return scored
 
 
 def _labelled_lines(scored: Scored) -> list[str]:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from earlet.bad_recordings import Heard
 from earlet.errors import CorpusError, UsageError
 from earlet.table import MARK, write_table
 from earlet.trial import SPLITS
 from earlet_train.corpus.importing.dataset import Dataset, Entry
-from earlet_train.corpus.importing.examine import Heard, Wanted, examine
+from earlet_train.corpus.importing.examine import Wanted, examine
 from earlet_train.corpus.importing.place import place
 
 SCHEMA = "earlet-import-1"

@@ -6,11 +6,12 @@ from hashlib import file_digest
 from itertools import combinations
 from pathlib import Path
 
+from earlet.bad_recordings import Heard
 from earlet.errors import CorpusError
 from earlet.protocol import read_protocol, splits
 from earlet.trial import Trial
 from earlet_train.corpus.check import CheckReport, Finding
-from earlet_train.corpus.importing.examine import Heard, Wanted, examine
+from earlet_train.corpus.importing.examine import Wanted, examine
 
 NAMED_AT_MOST = 3
 Splits = Mapping[str, Sequence[Trial]]
