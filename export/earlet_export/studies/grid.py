@@ -38,7 +38,8 @@ DONE, ANSWERS = "done.json", "answers.npz"
 class Done:
     """What is kept of one finished training. `judged`: recordings of eval. Time in minutes.
 
-    `threshold`: on the scores' scale, for two labels.
+    For two labels, on the scores' scale: `threshold`, chosen on dev, and `even_odds`, where the
+    network itself holds both for equally likely (a calibrated score need not be 0 there).
     """
 
     variant: str
@@ -56,6 +57,7 @@ class Done:
     minutes: float
     threads: int
     device: str
+    even_odds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +171,7 @@ def train_and_judge(
         minutes=max(minutes, (time.monotonic() - began) / 60),
         threads=threads,
         device=run.device,
+        even_odds=sign * subject.calibration.offset,
     )
     write_beside(folder / ANSWERS, lambda file: _save(file, scores))
     text = canonical_json(dataclasses.asdict(done))
