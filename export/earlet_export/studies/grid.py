@@ -39,7 +39,8 @@ class Done:
     """What is kept of one finished training. `judged`: recordings of eval. Time in minutes.
 
     For two labels, on the scores' scale: `threshold`, chosen on dev, and `even_odds`, where the
-    network itself holds both for equally likely (a calibrated score need not be 0 there).
+    network itself holds both for equally likely (a calibrated score need not be 0 there). Its own
+    log-odds are (score - `even_odds`) / `scale`.
     """
 
     variant: str
@@ -58,6 +59,7 @@ class Done:
     threads: int
     device: str
     even_odds: float = 0.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +174,7 @@ def train_and_judge(
         threads=threads,
         device=run.device,
         even_odds=sign * subject.calibration.offset,
+        scale=subject.calibration.scale,
     )
     write_beside(folder / ANSWERS, lambda file: _save(file, scores))
     text = canonical_json(dataclasses.asdict(done))
