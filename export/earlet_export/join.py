@@ -4,6 +4,7 @@ import onnx
 from onnx import compose
 
 from earlet.manifest import METADATA_KEY, PRECISION_KEY, Manifest
+from earlet.onnx_file import SEAL_KEY, seal, unsealed
 from earlet_export.trace import FEATURES, FRONTEND, LOGITS, MODEL, WAVEFORM
 
 
@@ -33,14 +34,15 @@ def join(frontend: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_manifest(graph: onnx.ModelProto, manifest: Manifest, *, precision: str) -> bytes:
-    """The bytes of the file: the graph, which one it is, and a copy of the manifest inside."""
+    """The bytes of the file: the graph, which one it is, a copy of the manifest, and its seal."""
     marked = onnx.ModelProto()
     marked.CopyFrom(graph)
     del marked.metadata_props[:]
     marked.metadata_props.add(key=METADATA_KEY, value=manifest.without_hashes().to_json())
     marked.metadata_props.add(key=PRECISION_KEY, value=precision)
+    marked.metadata_props.add(key=SEAL_KEY, value=unsealed())
     content: bytes = marked.SerializeToString(deterministic=True)
-    return content
+    return seal(content, source=f"the {precision} graph")
 
 
 def _with_ends_prefixed(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:

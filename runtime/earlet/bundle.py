@@ -1,7 +1,8 @@
 """Opens what `earlet export` wrote: a bundle folder, or one `.onnx` file out of one.
 
 Nothing is used that the manifest does not list, and nothing that does not have the hash listed
-there: each file is read once, hashed, and those very bytes are handed on.
+there: each file is read once, hashed, and those very bytes are handed on. Files are plain files
+beside the manifest, of sizes that a detector can have (`earlet.bundle_limits`).
 """
 
 import hashlib
@@ -9,9 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from earlet.bundle_limits import (
+    MOST_MANIFEST_BYTES,
+    check_golden,
+    check_manifest,
+    check_names,
+    read_plain,
+)
 from earlet.errors import BundleError, UsageError
 from earlet.golden import GoldenRecord
 from earlet.manifest import MANIFEST_FILE, METADATA_KEY, PRECISION_KEY, Manifest
+from earlet.onnx_file import inspect
 from earlet.session import Session
 
 SHIPPED = Path(__file__).parent / "models"
@@ -71,7 +80,7 @@ class Bundle:
         """(the ONNX file's bytes, their SHA-256). Raises BundleError, UsageError."""
         precision = self.precision(precision)
         if self.lone_precision is not None:
-            data = _read(self.path)
+            data = read_plain(self.path, links=True)
             return data, sha256(data)
         graph = self.manifest.graphs[precision]
         data = self.read(graph.file)
@@ -94,7 +103,11 @@ class Bundle:
             source = self.path
         else:
             source = self.path / self.manifest.graphs[precision].file
-        session = Session(graph, source=str(source), threads=threads)
+
+        def accept(metadata: Mapping[str, str]) -> None:
+            self._check_inside(metadata, precision=precision, source=str(source))
+
+        session = Session(graph, source=str(source), threads=threads, accept=accept)
         self._check_session(session)
         return session
 
@@ -106,7 +119,9 @@ class Bundle:
                 "Give the whole folder that earlet export wrote."
             )
         name = self.manifest.golden.file
-        return GoldenRecord.from_bytes(self.read(name), source=str(self.path / name))
+        data, source = self.read(name), str(self.path / name)
+        check_golden(data, source=source)
+        return GoldenRecord.from_bytes(data, source=source)
 
     def read(self, name: str) -> bytes:
         """The bytes of a listed file, hash checked. Raises BundleError."""
@@ -116,7 +131,7 @@ class Bundle:
                 f"{name!r} is not listed in the manifest of {self.path}, and what is not listed "
                 "is not used."
             )
-        data = _read(self.path / name)
+        data = read_plain(self.path / name, links=_is_shipped(self.path))
         found = sha256(data)
         if found != listed[name]:
             raise BundleError(
@@ -145,8 +160,23 @@ class Bundle:
             )
         return tuple(listed)
 
+    def _check_inside(self, metadata: Mapping[str, str], *, precision: str, source: str) -> None:
+        """The graph must carry the same manifest inside, and be the one it is taken for."""
+        inside = _embedded(metadata, source=source)
+        if inside.without_hashes() != self.manifest.without_hashes():
+            raise BundleError(
+                f"{self.path / MANIFEST_FILE} is not the manifest that {source} carries "
+                "inside: one of them was changed. Copy or export the bundle again."
+            )
+        said = metadata.get(PRECISION_KEY, precision)
+        if said != precision:
+            raise BundleError(
+                f"{source} says inside that it is the {said} graph, and stands in the "
+                f"place of {precision}: files were swapped. Copy or export the bundle again."
+            )
+
     def _check_session(self, session: Session) -> None:
-        """The graph must fit the manifest, and carry the same manifest inside."""
+        """The graph's ends must fit the manifest."""
         manifest = self.manifest
         if session.window_samples not in (None, manifest.window.window_samples):
             raise BundleError(
@@ -157,12 +187,6 @@ class Bundle:
             raise BundleError(
                 f"{session.source} gives {session.classes} logits, its manifest names "
                 f"{len(manifest.labels)} labels. Export it again."
-            )
-        inside = _embedded(session)
-        if inside.without_hashes() != manifest.without_hashes():
-            raise BundleError(
-                f"{self.path / MANIFEST_FILE} is not the manifest that {session.source} carries "
-                "inside: one of them was changed. Copy or export the bundle again."
             )
 
 
@@ -221,22 +245,31 @@ def _open_folder(path: Path) -> Bundle:
             "Give the folder that earlet export wrote."
         )
     try:
-        text = _read(file).decode("utf-8")
+        text = _read_manifest(file).decode("utf-8")
     except UnicodeDecodeError:
         raise BundleError(
             f"{file} is not text: it is damaged. Copy or export the bundle again."
         ) from None
     manifest = Manifest.from_json(text, source=str(file))
-    for name in listed_files(manifest):
-        if Path(name).name != name or name in ("", ".", ".."):
-            raise BundleError(f"{file} lists {name!r}, which is not the name of a file beside it.")
+    check_names(manifest, source=str(file))
+    check_manifest(manifest, source=str(file))
     return Bundle(path=path, manifest=manifest)
 
 
+def _read_manifest(file: Path) -> bytes:
+    return read_plain(file, links=_is_shipped(file.parent), most_bytes=MOST_MANIFEST_BYTES)
+
+
+def _is_shipped(path: Path) -> bool:
+    """Whether the bundle came with this installation; some installers link its files."""
+    return path.parent == SHIPPED
+
+
 def _open_lone(path: Path) -> Bundle:
-    session = Session(_read(path), source=str(path))
-    manifest = _embedded(session)
-    said = session.metadata.get(PRECISION_KEY)
+    inside = inspect(read_plain(path, links=True), source=str(path))
+    manifest = _embedded(inside.metadata, source=str(path))
+    check_manifest(manifest, source=str(path))
+    said = inside.metadata.get(PRECISION_KEY)
     by_name = [name for name, graph in manifest.graphs.items() if graph.file == path.name]
     precision = said if said in manifest.graphs else (by_name[0] if by_name else None)
     if precision is None:
@@ -247,21 +280,12 @@ def _open_lone(path: Path) -> Bundle:
     return Bundle(path=path, manifest=manifest, lone_precision=precision)
 
 
-def _embedded(session: Session) -> Manifest:
+def _embedded(metadata: Mapping[str, str], *, source: str) -> Manifest:
     """The manifest inside an ONNX file. Raises BundleError where there is none."""
-    text = session.metadata.get(METADATA_KEY)
+    text = metadata.get(METADATA_KEY)
     if text is None:
         raise BundleError(
-            f"{session.source} is an ONNX model without the metadata {METADATA_KEY!r}, so nothing "
+            f"{source} is an ONNX model without the metadata {METADATA_KEY!r}, so nothing "
             "says what its numbers mean. Use one that earlet export wrote."
         )
-    return Manifest.from_json(text, source=f"{session.source} (metadata {METADATA_KEY})")
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"{file} cannot be read: {error.strerror or error}. Copy or export the bundle again."
-        ) from None
+    return Manifest.from_json(text, source=f"{source} (metadata {METADATA_KEY})")

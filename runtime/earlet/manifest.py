@@ -179,8 +179,9 @@ class Manifest:
     def from_json(cls, text: str, *, source: str) -> "Manifest":
         """Parse and check; `source` names the file in errors. Raises BundleError."""
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
+            data = json.loads(text, object_pairs_hook=_no_key_twice)
+        # RecursionError: brackets within brackets; ValueError: also a number of 5,000 digits.
+        except (ValueError, RecursionError) as error:
             raise BundleError(
                 f"{source} is not JSON ({error}). The bundle is damaged: export or copy it again."
             ) from None
@@ -199,6 +200,15 @@ class Manifest:
                 "of its content. Export or copy the bundle again."
             )
         return manifest
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
 
 
 def canonical_json(data: Mapping[str, Any]) -> str:

@@ -1,12 +1,13 @@
 """Runs one ONNX graph with onnxruntime: waveforms in, logits out, and nothing left to chance."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earlet.errors import AudioError, BundleError, MissingExtra, UsageError
+from earlet.onnx_file import inspect
 
 INPUT, OUTPUT = "waveform", "logits"
 
@@ -18,14 +19,26 @@ class Session:
     default of onnxruntime (all cores, spinning while idle) costs up to 40 % of a small computer.
     """
 
-    def __init__(self, model: bytes, *, source: str, threads: int = 1) -> None:
-        """`source` names the file in errors. Raises BundleError where the contract is broken."""
+    def __init__(
+        self,
+        model: bytes,
+        *,
+        source: str,
+        threads: int = 1,
+        accept: Callable[[Mapping[str, str]], None] = lambda _: None,
+    ) -> None:
+        """`source` names the file in errors. Raises BundleError where the contract is broken.
+
+        `accept` is shown the file's metadata, and may raise, before onnxruntime sees a byte.
+        """
         if threads < 1:
             raise UsageError(f"threads must be at least 1, found {threads}.")
         self.source = source
+        # onnxruntime would follow a tensor's pointer to another file; this refuses it.
+        self.metadata: Mapping[str, str] = inspect(model, source=source).metadata
+        accept(self.metadata)
         self._run = _open(model, source=source, threads=threads)
         self._check_contract()
-        self.metadata: Mapping[str, str] = dict(self._run.get_modelmeta().custom_metadata_map)
 
     @property
     def window_samples(self) -> int | None:
@@ -100,6 +113,8 @@ def _open(model: bytes, *, source: str, threads: int) -> Any:
     # The value must be a string. Spinning threads keep a core busy between two windows.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Else bytes that begin like its own format are taken for that, whatever they are called.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(
             model, sess_options=options, providers=["CPUExecutionProvider"]

@@ -118,8 +118,18 @@ def test_two_inputs_are_refused(any_graph: Build) -> None:
 
 
 def test_what_is_no_model_is_refused_by_name() -> None:
-    with pytest.raises(BundleError, match=r"g\.onnx is not a model that onnxruntime"):
+    with pytest.raises(BundleError, match=r"g\.onnx is not a whole ONNX model"):
         Session(b"not a model", source="g.onnx")
+
+
+def test_an_operator_that_nobody_knows_is_refused_by_name() -> None:
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 4]) for n in ("waveform", "y")]
+    graph = helper.make_graph(
+        [helper.make_node("Divine", ["waveform"], ["y"])], "g", ends[:1], ends[1:]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    with pytest.raises(BundleError, match=r"g\.onnx is not a model that onnxruntime .*Divine"):
+        Session(model.SerializeToString(), source="g.onnx")
 
 
 def test_another_length_than_the_graph_takes_is_refused(any_graph: Build) -> None:
