@@ -96,7 +96,9 @@ def run_grid(
         if deadline():
             on_step(f"time is up: {len(missing) - number} of {len(wanted)} trainings are left")
             return
-        left = f", about {np.mean(spent) * (len(missing) - number):.0f} minutes left" * bool(spent)
+        left = ""
+        if spent:
+            left = f", about {np.mean(spent) * (len(missing) - number):.0f} minutes left"
         on_step(
             f"training {len(wanted) - len(missing) + number + 1} of {len(wanted)}: "
             f"{variant.title}, {variant.set}, seed {seed}{left}"
