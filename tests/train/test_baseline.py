@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,12 @@ def test_the_same_seed_gives_the_same_rates(corpus: Path) -> None:
 def test_too_many_mixtures_for_the_speech_at_hand_are_refused(corpus: Path) -> None:
     with pytest.raises(CorpusError, match="fewer with --mixtures"):
         run_baseline(corpus, mixtures=5000, seed=1)
+
+
+def test_a_corpus_without_one_of_both_labels_is_refused(corpus: Path, tmp_path: Path) -> None:
+    tree = Path(shutil.copytree(corpus, tmp_path / "tree"))
+    protocol = tree / "tiny_cm_protocols" / "tiny.cm.eval.trl.txt"
+    rows = protocol.read_text().splitlines()
+    protocol.write_text("\n".join(row for row in rows if row.endswith("spoof")) + "\n")
+    with pytest.raises(CorpusError, match="split 'eval' has recordings labelled spoof; the base"):
+        run_baseline(tree, mixtures=2, seed=1)

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,30 @@ def test_baseline_prints_a_table_or_json(corpus: Path, capfd: pytest.CaptureFixt
     assert "eval-known" in capfd.readouterr().out
     assert run(["baseline", "--corpus", str(corpus), "--mixtures", "2", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["pools"]["dev"]["eer"] < 0.5
+
+
+def test_bad_recordings_are_named_and_skip_bad_leaves_them_out(
+    corpus: Path, recipe_text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tree = Path(shutil.copytree(corpus, tmp_path / "tree"))
+    gone = tree / "tiny_train" / "flac" / "T_train_005.flac"
+    gone.unlink()
+    recipe, out = tmp_path / "tiny.toml", tmp_path / "run"
+    recipe.write_text(recipe_text)
+    train = ["train", str(recipe), "--corpus", str(tree), "--out", str(out), "--threads", "1"]
+    for arguments, of in (
+        ([*train, "--epochs", "1"], 72),
+        (["baseline", "--corpus", str(tree), "--mixtures", "2"], 96),
+    ):
+        assert run(arguments) == 2
+        out_text, err = capfd.readouterr()
+        assert out_text == ""
+        assert err.startswith(f"earlet: 1 of {of} recordings cannot be used:\n  {gone} is missing")
+        assert "--skip-bad" in err
+        assert run([*arguments, "--skip-bad", "--json"]) == 0
+        out_text, err = capfd.readouterr()
+        assert json.loads(out_text)["left_out"] == {"T_train_005": "is missing"}
+        assert f"left out 1 of {of} recordings that cannot be used:\n  {gone} is missing" in err
 
 
 def test_a_misspelt_key_and_a_missing_corpus_are_bad_input(

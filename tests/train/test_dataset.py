@@ -19,7 +19,9 @@ from earlet_train.dataset import (
     corpus_hash,
     evenly,
     labels_dealt,
+    list_trials,
     load_split,
+    read_splits,
     steps_per_epoch,
     training_window,
 )
@@ -151,24 +153,51 @@ def test_the_corpus_hash_knows_which_trials(corpus: Path, recipe: Recipe) -> Non
     assert corpus_hash(train, dev) != corpus_hash(dev, train)
 
 
-def test_missing_recordings_are_counted_and_named(
+def test_all_that_cannot_be_used_is_named_at_once_and_left_out_only_as_asked(
     corpus: Path, recipe: Recipe, tmp_path: Path
 ) -> None:
     tree = Path(shutil.copytree(corpus, tmp_path / "tree"))
-    for name in ("T_dev_003", "T_dev_007"):
-        (tree / "tiny_dev" / "flac" / f"{name}.flac").unlink()
-    with pytest.raises(CorpusError, match=r"2 of the 24 .*T_dev_003\.flac"):
+    spoil(tree)
+    with pytest.raises(CorpusError, match="4 of 24 recordings cannot be used") as caught:
         load_split(tree, "dev", recipe=recipe)
+    for told in (
+        "T_dev_003.flac is missing",
+        "T_dev_004.flac has 100 samples, expected at least 4000",
+        "T_dev_009.flac has 2 channels, expected one",
+        "T_dev_020.flac holds numbers that are not finite",
+    ):
+        assert told in str(caught.value)
+    kept = load_split(tree, "dev", recipe=recipe, skip_bad=True)
+    whole = load_split(corpus, "dev", recipe=recipe)
+    assert [one.trial.file[-2:] for one in kept.left_out] == ["03", "04", "09", "20"]
+    assert [t.file for t in kept.trials] == [
+        t.file for t in whole.trials if t.file[-2:] not in ("03", "04", "09", "20")
+    ]
+    np.testing.assert_array_equal(kept.waveform(-1), whole.waveform(-1))
+    assert corpus_hash(kept) != corpus_hash(whole)
 
 
-def test_a_recording_that_is_too_short_is_named(
+def test_one_error_names_what_is_bad_in_any_split(
     corpus: Path, recipe: Recipe, tmp_path: Path
 ) -> None:
     tree = Path(shutil.copytree(corpus, tmp_path / "tree"))
-    file = tree / "tiny_dev" / "flac" / "T_dev_003.flac"
-    soundfile.write(file, np.zeros(100), 16_000)
-    with pytest.raises(CorpusError, match=r"T_dev_003\.flac: found 100 samples"):
-        load_split(tree, "dev", recipe=recipe)
+    spoil(tree)
+    (tree / "tiny_train" / "flac" / "T_train_000.flac").write_bytes(b"")
+    listed = {name: list_trials(tree, name, recipe=recipe) for name in ("train", "dev")}
+    with pytest.raises(CorpusError, match="5 of 72 recordings") as caught:
+        read_splits(listed, corpus=tree, recipe=recipe)
+    assert "T_train_000.flac is empty (0 bytes)" in str(caught.value)
+    assert "T_dev_020" in str(caught.value)
+
+
+def spoil(tree: Path) -> None:
+    """Four of the dev recordings, each in its own way."""
+    audio = tree / "tiny_dev" / "flac"
+    (audio / "T_dev_003.flac").unlink()
+    soundfile.write(audio / "T_dev_004.flac", np.zeros(100), 16_000)
+    soundfile.write(audio / "T_dev_009.flac", np.zeros((9_000, 2)), 16_000)
+    wave = np.full(9_000, np.nan)
+    soundfile.write(audio / "T_dev_020.flac", wave, 16_000, format="WAV", subtype="FLOAT")
 
 
 def test_labels_that_the_recipe_lacks_are_refused(corpus: Path, recipe_text: str) -> None:

@@ -1,9 +1,12 @@
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
+from earlet.bad_recordings import Bad
 from earlet.errors import CorpusError, RecipeError, UsageError
 from earlet_train.checkpoint import load_checkpoint
 from earlet_train.recipe import Recipe, parse_recipe
@@ -19,9 +22,14 @@ class Onlooker:
     def __init__(self, *, kill_at: int = -1) -> None:
         self.kill_at, self.read, self.steps, self.rows = kill_at, 0, 0, list[Epoch]()
         self.epoch_steps = 0
+        self.bad: list[Bad] = []
 
     def reading(self) -> None:
         self.read += 1
+
+    def left_out(self, bad: Sequence[Bad], *, of: int) -> None:
+        self.bad += bad
+        self.listed = of
 
     def began(self, epoch: int, *, steps: int) -> None:
         self.epoch_steps = steps
@@ -51,8 +59,10 @@ def go(
     clips: int | None = None,
     limit_minutes: float = float("inf"),
     device: str = "cpu",
+    skip_bad: bool = False,
 ) -> Run:
     options = Options(
+        skip_bad=skip_bad,
         device=device,
         threads=1,
         resume=resume,
@@ -213,6 +223,54 @@ def test_a_quick_look_says_so_and_goes_on_only_as_one(
         go(recipe, corpus, tmp_path / "look", epochs=1, resume=True)
 
 
+def test_bad_recordings_are_refused_before_anything_is_written_or_left_out_for_good(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    tree = Path(shutil.copytree(corpus, tmp_path / "tree"))
+    (tree / "tiny_train" / "flac" / "T_train_005.flac").unlink()
+    whole = (tree / "tiny_dev" / "flac" / "T_dev_007.flac").read_bytes()
+    (tree / "tiny_dev" / "flac" / "T_dev_007.flac").write_bytes(b"")
+    with pytest.raises(CorpusError, match="2 of 72 recordings cannot be used"):
+        go(recipe, tree, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    bad = {"T_train_005": "is missing", "T_dev_007": "is empty (0 bytes)"}
+    run = go(recipe, tree, tmp_path / "all", onlooker := Onlooker(), skip_bad=True, epochs=1)
+    assert run.left_out == {one.trial.file: one.why for one in onlooker.bad} == bad
+    assert (onlooker.listed, run.train_trials, run.dev_trials) == (72, 47, 23)
+    assert json.loads((tmp_path / "all" / "run.json").read_text())["left_out"] == bad
+    # It goes on with the very same recordings, or not at all.
+    assert go(recipe, tree, tmp_path / "all", skip_bad=True, epochs=1, resume=True) == run
+    with pytest.raises(CorpusError, match="2 of 72"):
+        go(recipe, tree, tmp_path / "all", epochs=1, resume=True)
+    (tree / "tiny_dev" / "flac" / "T_dev_007.flac").write_bytes(whole)
+    with pytest.raises(UsageError, match="its corpus is not the one given now"):
+        go(recipe, tree, tmp_path / "all", skip_bad=True, epochs=1, resume=True)
+
+
+def test_a_label_that_is_absent_is_refused_before_a_recording_is_opened(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    tree = Path(shutil.copytree(corpus, tmp_path / "tree"))
+    protocol = tree / "tiny_cm_protocols" / "tiny.cm.dev.trl.txt"
+    rows = protocol.read_text().splitlines()
+    protocol.write_text("\n".join(row for row in rows if row.endswith("spoof")) + "\n")
+    onlooker = Onlooker()
+    with pytest.raises(CorpusError, match="'dev' has no recording labelled bonafide among its 12"):
+        go(recipe, tree, tmp_path / "run", onlooker)
+    assert onlooker.read == 0
+
+
+def test_leaving_recordings_out_may_not_leave_a_label_out(
+    recipe: Recipe, corpus: Path, tmp_path: Path
+) -> None:
+    tree = Path(shutil.copytree(corpus, tmp_path / "tree"))
+    for file in (tree / "tiny_dev" / "flac").iterdir():
+        if int(file.stem[-3:]) % 2:
+            file.unlink()
+    with pytest.raises(CorpusError, match="'dev' has no recording labelled spoof among its 12"):
+        go(recipe, tree, tmp_path / "run", skip_bad=True)
+
+
 def test_a_run_of_an_older_earlet_goes_on(recipe: Recipe, corpus: Path, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     go(recipe, corpus, whole)
@@ -222,7 +280,7 @@ def test_a_run_of_an_older_earlet_goes_on(recipe: Recipe, corpus: Path, tmp_path
     state = torch.load(broken / "resume.pt", weights_only=True)
     del state["scaler"]
     facts = json.loads(state["run"])
-    for name in ("clips", "balance", "labels_held", "labels_dealt", "processes"):
+    for name in ("clips", "balance", "labels_held", "labels_dealt", "processes", "left_out"):
         del facts[name]
     torch.save(state | {"run": json.dumps(facts)}, broken / "resume.pt")
     go(recipe, corpus, broken, resume=True)

@@ -7,13 +7,14 @@ split of a corpus, by the recipe's own windows.
 """
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from earlet.bad_recordings import Bad
 from earlet.errors import RecipeError, UsageError
 from earlet.metrics import equal_error_rate
 from earlet.scoring import score_waveforms
@@ -32,11 +33,14 @@ def adopt(
     corpus: Path,
     out: Path,
     clips: int | None = None,
-    on_progress: Callable[[], None] | None = None,
+    skip_bad: bool = False,
+    on_left_out: Callable[[Sequence[Bad], int], None] = lambda bad, of: None,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> Origin:
     """Read released `weights` into the recipe's network, judge the dev split, write `out`.
 
-    `clips`: judge on so many recordings only. -> what the checkpoint says of itself; epoch 0,
+    `clips`: judge on so many recordings only. `skip_bad`: leave out those that cannot be used;
+    `on_left_out` hears which, and of how many. -> what the checkpoint says of itself; epoch 0,
     because nothing was trained here. Raises BundleError or RecipeError where the weights do not
     fit, CorpusError, and UsageError where `out` already holds a checkpoint.
     """
@@ -50,7 +54,11 @@ def adopt(
             f"{weights} has no weights for {', '.join(loaded.fresh)}: such a network has to be "
             "trained before it can judge."
         )
-    dev = load_split(corpus, "dev", recipe=recipe, clips=clips, on_progress=on_progress)
+    dev = load_split(
+        corpus, "dev", recipe=recipe, clips=clips, skip_bad=skip_bad, on_progress=on_progress
+    )
+    if dev.left_out:
+        on_left_out(dev.left_out, len(dev) + len(dev.left_out))
     raw = score_waveforms(
         map(dev.waveform, range(len(dev))),
         numpy_logits(network),

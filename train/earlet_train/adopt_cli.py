@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from earlet_train.cli import AsJson, Corpus, share_the_processor
+from earlet_train.cli import AsJson, Corpus, SkipBad, share_the_processor
 
 
 def adopt(
@@ -19,6 +19,7 @@ def adopt(
     clips: Annotated[
         int | None, typer.Option(min=2, help="Judge on so many dev recordings only.")
     ] = None,
+    skip_bad: SkipBad = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a checkpoint of weights that a system's authors released.
@@ -37,10 +38,19 @@ def adopt(
     from earlet_train.recipe import load_recipe
 
     chosen = load_recipe(recipe)
+    from earlet.bad_recordings import left_out
     from earlet.manifest import canonical_json
     from earlet_train.adopt import adopt as adopt_weights
 
-    origin = adopt_weights(chosen, weights, corpus=corpus, out=out, clips=clips)
+    origin = adopt_weights(
+        chosen,
+        weights,
+        corpus=corpus,
+        out=out,
+        clips=clips,
+        skip_bad=skip_bad,
+        on_left_out=lambda bad, of: typer.echo(left_out(bad, of=of), err=True),
+    )
     if as_json:
         typer.echo(canonical_json(dataclasses.asdict(origin)), nl=False)
         return

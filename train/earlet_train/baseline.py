@@ -2,16 +2,18 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earlet.bad_recordings import Bad, Need, find_bad, refuse, without
 from earlet.errors import CorpusError
 from earlet.metrics import EqualErrorRate, equal_error_rate, equal_error_rate_with_interval
-from earlet.protocol import KEYS, Trial, known_systems, read_protocol
+from earlet.protocol import KEYS, SPLITS, Trial, known_systems, read_protocol
 from earlet.scoring import read_trial
 from earlet_train.lfcc import lfcc
 
@@ -19,12 +21,17 @@ Floats = NDArray[np.float32]
 Scored = list[tuple[Trial, float]]
 Progress = Callable[[str, int, int], None]
 SAMPLE_RATE_HZ = 16_000
+# One frame of LFCC, 20 ms.
+SHORTEST_SAMPLES = 320
 FRAMES_PER_CLASS = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """Equal error rates in 0..1 by pool (dev, eval, eval-known, eval-unknown), and by attack."""
+    """Equal error rates in 0..1 by pool (dev, eval, eval-known, eval-unknown), and by attack.
+
+    `left_out`: recordings that could not be used, and why.
+    """
 
     corpus: str
     mixtures: int
@@ -32,6 +39,7 @@ class Baseline:
     pools: Mapping[str, EqualErrorRate]
     attacks: Mapping[str, float]
     trials: Mapping[str, int]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +51,26 @@ class Mixtures:
 
 
 def run_baseline(
-    corpus: Path, *, mixtures: int, seed: int, on_progress: Progress | None = None
+    corpus: Path,
+    *,
+    mixtures: int,
+    seed: int,
+    skip_bad: bool = False,
+    on_left_out: Callable[[Sequence[Bad], int], None] = lambda bad, of: None,
+    on_progress: Progress | None = None,
 ) -> Baseline:
-    """Fit on train, score dev and eval by log p(spoof) - log p(bona fide). Raises CorpusError."""
+    """Fit on train, score dev and eval by log p(spoof) - log p(bona fide).
+
+    Raises CorpusError, before anything is fitted, that names all recordings that cannot be used;
+    `skip_bad`: does without them; `on_left_out` hears which, and of how many.
+    """
     report = on_progress or (lambda stage, done, total: None)
     rng = np.random.default_rng(seed)
-    models = fit_both(read_protocol(corpus, "train"), mixtures, rng, report)
-    dev, evaluated = (
-        score(read_protocol(corpus, split), models, split, report) for split in ("dev", "eval")
-    )
+    trials, bad = usable(corpus, skip_bad=skip_bad, report=report)
+    if bad:
+        on_left_out(bad, sum(map(len, trials.values())) + len(bad))
+    models = fit_both(trials["train"], mixtures, rng, report)
+    dev, evaluated = (score(trials[split], models, split, report) for split in ("dev", "eval"))
     known = known_systems(corpus)
     chosen = {
         "dev": dev,
@@ -69,7 +88,42 @@ def run_baseline(
         pools={name: error_rate(pool, rng) for name, pool in chosen.items()},
         attacks={name: equal_error_rate(*columns(pool)).eer for name, pool in attacks.items()},
         trials={name: len(pool) for name, pool in chosen.items()},
+        left_out={one.trial.file: one.why for one in bad},
     )
+
+
+def usable(
+    corpus: Path, *, skip_bad: bool, report: Progress
+) -> tuple[dict[str, list[Trial]], list[Bad]]:
+    """Split -> its trials that can be used; and the others. Raises CorpusError."""
+    listed = {split: read_protocol(corpus, split) for split in SPLITS}
+    everything = [trial for own in listed.values() for trial in own]
+    for split, own in listed.items():
+        refuse_other_labels(split, own)
+    done = count(1)
+    bad = find_bad(
+        everything,
+        Need(sample_rate_hz=SAMPLE_RATE_HZ, least_samples=SHORTEST_SAMPLES),
+        on_trial=lambda: report("looking at recordings", next(done), len(everything)),
+    )
+    if not skip_bad:
+        refuse(bad, of=len(everything), corpus=corpus)
+    kept = {split: without(own, bad) for split, own in listed.items()}
+    if bad:
+        # Leaving recordings out may leave a class out.
+        for split, own in kept.items():
+            refuse_other_labels(split, own)
+    return kept, bad
+
+
+def refuse_other_labels(split: str, trials: Sequence[Trial]) -> None:
+    """Raises CorpusError where a split has other labels than bona fide and spoof, or lacks one."""
+    found = {trial.key for trial in trials}
+    if found != set(KEYS):
+        raise CorpusError(
+            f"the split {split!r} has recordings labelled {', '.join(sorted(found)) or 'nothing'}; "
+            "the baseline tells bonafide from spoof, and needs both in every split."
+        )
 
 
 def table(result: Baseline) -> str:
@@ -85,6 +139,8 @@ def table(result: Baseline) -> str:
         )
     lines += ["", "by attack (eval)"]
     lines += [f"{name:13} EER {100 * eer:5.1f} %" for name, eer in result.attacks.items()]
+    if result.left_out:
+        lines += ["", f"left out: {len(result.left_out)} recordings that cannot be used"]
     return "\n".join(lines)
 
 
@@ -142,10 +198,8 @@ def score(trials: Sequence[Trial], models: Mixtures, split: str, report: Progres
 
 def features(trial: Trial) -> Floats:
     """Trial -> LFCC [N, 60], N at least 1. Raises CorpusError."""
-    frames = lfcc(read_trial(trial, sample_rate_hz=SAMPLE_RATE_HZ), sample_rate_hz=SAMPLE_RATE_HZ)
-    if not len(frames):
-        raise CorpusError(f"{trial.path} is shorter than one frame of 20 ms. Build it again.")
-    return frames
+    waveform = read_trial(trial, sample_rate_hz=SAMPLE_RATE_HZ)
+    return lfcc(waveform, sample_rate_hz=SAMPLE_RATE_HZ)
 
 
 def against(scored: Scored, wanted: Callable[[str], bool]) -> Scored:

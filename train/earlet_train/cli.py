@@ -17,6 +17,15 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
 ]
 
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave out recordings that cannot be used (missing, damaged, of another rate, too "
+        "short, ...), and say so. Without it they are named and nothing begins.",
+    ),
+]
+
 
 def train(
     recipe: Annotated[
@@ -50,6 +59,7 @@ def train(
         int | None, typer.Option(min=1, help="Processor threads. Default: all there are.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's seed.")] = None,
+    skip_bad: SkipBad = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out where it stopped.")
     ] = False,
@@ -102,6 +112,7 @@ def train(
         epochs=epochs,
         clips=clips,
         weights=weights,
+        skip_bad=skip_bad,
         device=device,
         threads=threads or max(1, len(os.sched_getaffinity(0)) // processes_here),
         resume=resume,
@@ -135,6 +146,7 @@ def baseline(
         int, typer.Option(min=1, help="Gaussians per class; the challenge's baseline has 512.")
     ] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of the frames drawn and the mixtures.")] = 1,
+    skip_bad: SkipBad = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a corpus with the classical baseline, LFCC and Gaussian mixtures, for comparison.
@@ -147,12 +159,20 @@ def baseline(
       earlet baseline --corpus corpora/demo --mixtures 64
     """  # noqa: D301
     share_the_processor()
+    from earlet.bad_recordings import left_out
     from earlet.manifest import canonical_json
     from earlet_train.baseline import run_baseline, table
     from earlet_train.progress import counting
 
     with counting("LFCC-GMM") as on_progress:
-        result = run_baseline(corpus, mixtures=mixtures, seed=seed, on_progress=on_progress)
+        result = run_baseline(
+            corpus,
+            mixtures=mixtures,
+            seed=seed,
+            skip_bad=skip_bad,
+            on_left_out=lambda bad, of: typer.echo(left_out(bad, of=of), err=True),
+            on_progress=on_progress,
+        )
     if as_json:
         typer.echo(canonical_json(dataclasses.asdict(result)), nl=False)
     else:

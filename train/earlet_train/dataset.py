@@ -1,6 +1,6 @@
 """Reads a corpus into memory and deals it out in batches, the same way again for the same seed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earlet.errors import AudioError, CorpusError
+from earlet.bad_recordings import Bad, Need, hear, refuse, without
+from earlet.errors import CorpusError
 from earlet.manifest import WindowPolicy
-from earlet.protocol import Trial, missing_files, read_protocol
-from earlet.scoring import read_trial
+from earlet.protocol import Trial, read_protocol
 from earlet.windows import Waveform, fit
 from earlet_train.augmentations.augmentation import Augmentation
 from earlet_train.balance import deal, dealt_counts
@@ -21,10 +21,14 @@ from earlet_train.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """One split in memory, as int16: an hour at 16 kHz takes 115 MB."""
+    """One split in memory, as int16: an hour at 16 kHz takes 115 MB.
+
+    `left_out`: trials that cannot be used and are not among the others.
+    """
 
     trials: Sequence[Trial]
     samples: Sequence[NDArray[np.int16]] = field(repr=False)
+    left_out: Sequence[Bad] = ()
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -45,42 +49,70 @@ def load_split(
     *,
     recipe: Recipe,
     clips: int | None = None,
-    on_progress: Callable[[], None] | None = None,
+    skip_bad: bool = False,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> Split:
-    """One split of a corpus tree, every recording read and checked. Raises CorpusError.
+    """One split of a corpus: `list_trials`, then `read_splits`. Raises CorpusError."""
+    listed = {split: list_trials(corpus, split, recipe=recipe, clips=clips)}
+    return read_splits(
+        listed, corpus=corpus, recipe=recipe, skip_bad=skip_bad, on_progress=on_progress
+    )[split]
+
+
+def list_trials(
+    corpus: Path, split: str, *, recipe: Recipe, clips: int | None = None
+) -> list[Trial]:
+    """The trials of one split, labels checked and nothing read yet. Raises CorpusError.
 
     `clips`: only so many of them, spread `evenly`.
     """
     trials = read_protocol(corpus, split)
-    if clips is not None:
-        trials = evenly(trials, clips, seed=recipe.seed)
-    lost = missing_files(trials)
-    if lost:
-        raise CorpusError(
-            f"{len(lost)} of the {len(trials)} recordings of split {split!r} are missing, the "
-            f"first is {lost[0]}. Run the same build again, which makes what is missing: "
-            f"earlet corpus build --out {corpus}"
-        )
     unknown = sorted({trial.key for trial in trials} - set(recipe.labels))
     if unknown:
         raise CorpusError(
             f"split {split!r} of {corpus} has recordings labelled {unknown[0]!r}, and the recipe "
             f"{recipe.name!r} knows only {', '.join(recipe.labels)}."
         )
+    return trials if clips is None else evenly(trials, clips, seed=recipe.seed)
 
-    def read(trial: Trial) -> NDArray[np.int16]:
-        waveform = read_trial(trial, sample_rate_hz=recipe.data.sample_rate_hz)
-        try:
-            fit(waveform, recipe.data.window)
-        except AudioError as error:
-            raise CorpusError(f"{trial.path}: {error}") from None
-        if on_progress is not None:
-            on_progress()
-        return np.clip(np.rint(waveform * 32768), -32768, 32767).astype(np.int16)
 
+def read_splits(
+    listed: Mapping[str, Sequence[Trial]],
+    *,
+    corpus: Path,
+    recipe: Recipe,
+    skip_bad: bool = False,
+    on_progress: Callable[[], None] = lambda: None,
+) -> dict[str, Split]:
+    """Split -> its trials -> those that can be used, in memory.
+
+    Raises one CorpusError that names what cannot be used in any of them; `skip_bad`: leaves that
+    out instead. `on_progress` hears of each recording.
+    """
+    need = Need.of(recipe.data.window, sample_rate_hz=recipe.data.sample_rate_hz)
+
+    def read(trial: Trial) -> NDArray[np.int16] | Bad:
+        heard = hear(trial, need)
+        on_progress()
+        if isinstance(heard, Bad):
+            return heard
+        return np.clip(np.rint(heard * 32768), -32768, 32767).astype(np.int16)
+
+    splits = {}
     # Decoding happens in C with the interpreter's lock released.
     with ThreadPoolExecutor(max_workers=2) as readers:
-        return Split(trials=trials, samples=list(readers.map(read, trials)))
+        for name, trials in listed.items():
+            heard = list(readers.map(read, trials))
+            bad = [one for one in heard if isinstance(one, Bad)]
+            splits[name] = Split(
+                trials=without(trials, bad),
+                samples=[one for one in heard if not isinstance(one, Bad)],
+                left_out=bad,
+            )
+    if not skip_bad:
+        everything = [one for split in splits.values() for one in split.left_out]
+        refuse(everything, of=sum(map(len, listed.values())), corpus=corpus)
+    return splits
 
 
 def corpus_hash(*splits: Split) -> str:

@@ -1,6 +1,6 @@
 """Shows a training run as it goes: bars on a terminal, one plain line per epoch elsewhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -8,6 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from earlet.bad_recordings import Bad, left_out
 from earlet_train.record import Epoch
 
 
@@ -44,6 +45,10 @@ class RunDisplay:
     def reading(self) -> None:
         """One recording was read."""
         self.bars.advance(self.files)
+
+    def left_out(self, bad: Sequence[Bad], *, of: int) -> None:
+        """These of so many recordings cannot be used, and are left out as asked."""
+        self.console.print(left_out(bad, of=of), highlight=False, markup=False, soft_wrap=True)
 
     def began(self, epoch: int, *, steps: int) -> None:
         """An epoch (from 1) of so many batches begins."""
@@ -97,6 +102,9 @@ class Silence:
 
     def reading(self) -> None:
         """One recording was read."""
+
+    def left_out(self, bad: Sequence[Bad], *, of: int) -> None:
+        """Some recordings cannot be used."""
 
     def began(self, epoch: int, *, steps: int) -> None:
         """An epoch begins."""

@@ -46,7 +46,8 @@ class Run:
     `clips`: how many recordings of each split it was limited to, None = all. `labels_held`: how
     many of each label the train split has; `labels_dealt`: how many of each an epoch deals, which
     differs where the recipe balances them. `processes`: how many trained together. `weights`: the
-    file it began from, with its hash; empty: fresh weights.
+    file it began from, with its hash; empty: fresh weights. `left_out`: recordings that could not
+    be used, and why.
     """
 
     recipe: str
@@ -68,6 +69,7 @@ class Run:
     labels_dealt: dict[str, int] = field(default_factory=dict)
     processes: int = 1
     weights: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
     history: tuple[Epoch, ...] = ()
     stopped: str = ""
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -17,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from earlet.bad_recordings import Bad
 from earlet.errors import CorpusError, UsageError
 from earlet.manifest import canonical_json
+from earlet.protocol import Trial
 from earlet_train.atomic import write_beside
 from earlet_train.calibration import fit_calibration, operating_point
 from earlet_train.checkpoint import BEST, LAST, Origin, save_checkpoint
@@ -29,7 +31,8 @@ from earlet_train.dataset import (
     label_indices,
     labels_dealt,
     labels_held,
-    load_split,
+    list_trials,
+    read_splits,
     steps_per_epoch,
 )
 from earlet_train.distributed import join
@@ -47,6 +50,9 @@ class Watcher(Protocol):
     def reading(self) -> None:
         """One recording was read."""
 
+    def left_out(self, bad: Sequence[Bad], *, of: int) -> None:
+        """These of so many recordings cannot be used, and are left out as asked."""
+
     def began(self, epoch: int, *, steps: int) -> None:
         """An epoch (from 1) of so many batches begins."""
 
@@ -59,16 +65,18 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to run, as opposed to what: only the first three should change the result.
+    """How to run, as opposed to what: only the first four should change the result.
 
     `clips`: train and judge on so many recordings only, for a quick look. `weights`: begin with
     those of a run folder or a released file (`earlet_train.start`) instead of fresh ones.
+    `skip_bad`: leave out recordings that cannot be used, instead of refusing the corpus.
     (Another number of threads, or a GPU, adds up in another order: equal to rounding only.)
     """
 
     epochs: int | None = None
     clips: int | None = None
     weights: Path | None = None
+    skip_bad: bool = False
     device: str = "auto"
     threads: int = 2
     resume: bool = False
@@ -96,11 +104,7 @@ def train_run(
     # Before the corpus, so that a recipe that cannot be built is refused at once.
     trainer = Trainer(recipe, processes=processes)
     taken = trainer.start_from(options.weights) if options.weights else ""
-    train, dev = (
-        load_split(corpus, name, recipe=recipe, clips=options.clips, on_progress=watcher.reading)
-        for name in ("train", "dev")
-    )
-    refuse_absent_labels(train, dev, recipe=recipe)
+    train, dev = read_corpus(corpus, recipe, options, watcher)
     run = describe(recipe, trainer, train, dev, corpus=corpus, options=options)
     run = dataclasses.replace(run, weights=taken)
     if processes.rank == 0:
@@ -122,6 +126,30 @@ def train_run(
         if run.history and processes.rank == 0:
             draw_curve(run, out / CURVE_FILE)
     return run
+
+
+def read_corpus(
+    corpus: Path, recipe: Recipe, options: Options, watcher: Watcher
+) -> tuple[Split, Split]:
+    """Train and dev in memory. What the lists alone can tell is refused before anything is read."""
+    listed = {
+        name: list_trials(corpus, name, recipe=recipe, clips=options.clips)
+        for name in ("train", "dev")
+    }
+    refuse_absent_labels(listed, recipe=recipe)
+    splits = read_splits(
+        listed,
+        corpus=corpus,
+        recipe=recipe,
+        skip_bad=options.skip_bad,
+        on_progress=watcher.reading,
+    )
+    bad = [one for split in splits.values() for one in split.left_out]
+    if bad:
+        watcher.left_out(bad, of=sum(map(len, listed.values())))
+        # Leaving recordings out may leave a label out.
+        refuse_absent_labels({name: own.trials for name, own in splits.items()}, recipe=recipe)
+    return splits["train"], splits["dev"]
 
 
 def one_epoch(
@@ -247,14 +275,15 @@ def refuse_overwriting(out: Path, options: Options) -> None:
         )
 
 
-def refuse_absent_labels(train: Split, dev: Split, *, recipe: Recipe) -> None:
+def refuse_absent_labels(splits: Mapping[str, Sequence[Trial]], *, recipe: Recipe) -> None:
     """Nobody learns, or is judged by, what is not there. Raises CorpusError."""
-    for name, split in (("train", train), ("dev", dev)):
-        absent = [label for label, count in labels_held(split, recipe).items() if count == 0]
+    for name, trials in splits.items():
+        held = {trial.key for trial in trials}
+        absent = [label for label in recipe.labels if label not in held]
         if absent:
             raise CorpusError(
                 f"split {name!r} has no recording labelled {', '.join(absent)} among its "
-                f"{len(split)}, and the recipe {recipe.name!r} has that label. Take it out of the "
+                f"{len(trials)}, and the recipe {recipe.name!r} has that label. Take it out of the "
                 "recipe's labels, or give a corpus (or more --clips) that has it."
             )
 
@@ -282,6 +311,7 @@ def describe(
         labels_held=labels_held(train, recipe),
         labels_dealt=labels_dealt(train, recipe),
         processes=trainer.processes.size,
+        left_out={one.trial.file: one.why for own in (train, dev) for one in own.left_out},
         versions={"python": platform.python_version()} | {p: version(p) for p in packages},
     )
 
