@@ -33,6 +33,10 @@ def export(
             help="Report error rates on this many eval recordings, drawn by attack (0: none).",
         ),
     ] = 1000,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and say so."),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the bundle that is there already.")
     ] = False,
@@ -53,6 +57,7 @@ def export(
     """  # noqa: D301  (\b is the mark of a paragraph that keeps its lines)
     import numpy as np
 
+    from earlet.bad_recordings import left_out
     from earlet.manifest import canonical_json
     from earlet_export.corpus import find_corpus
     from earlet_export.export import export_bundle
@@ -78,7 +83,10 @@ def export(
         proof_clips=proof_clips,
         held_out_clips=held_out_clips,
         rng=np.random.default_rng(recipe.seed),
+        skip_bad=skip_bad,
     )
+    if material.left_out:
+        typer.echo(left_out(material.left_out, of=material.chosen), err=True)
     exported = export_bundle(
         checkpoint,
         material,

@@ -126,6 +126,7 @@ def _build(
         default_precision=faster_precision(speeds) if precision == "auto" else precision,
         versions=_versions(),
         machine=platform.machine(),
+        left_out={one.trial.file: one.why for one in material.left_out},
     )
     if material.held_out is not None:
         on_step(f"scoring {len(material.held_out.trials)} recordings of the eval split")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earlet.errors import AudioError, CorpusError
+from earlet.bad_recordings import Bad, Need, hear, mend, named, refuse
+from earlet.errors import CorpusError
 from earlet.labelled import LabelledSet, read_labelled
 from earlet.manifest import WindowPolicy
 from earlet.protocol import Trial, read_protocol, splits
-from earlet.scoring import read_trial
 from earlet.windows import cut, fit
 
 Array = NDArray[np.float32]
@@ -36,11 +36,16 @@ class Material:
     """`calibration` [N, T]: one window of each train recording; `trials`: the proof.
 
     `held_out`: eval recordings to report on, never to choose by; None where the corpus has none.
+    `left_out`: chosen ones of any split that cannot be used, out of `chosen` in all.
+    `calibration_files`: the names of the train recordings, in the order of `calibration`.
     """
 
     calibration: Array
     trials: tuple[ProofTrial, ...]
     held_out: LabelledSet | None = None
+    left_out: tuple[Bad, ...] = ()
+    chosen: int = 0
+    calibration_files: tuple[str, ...] = ()
 
 
 def gather(
@@ -53,40 +58,55 @@ def gather(
     proof_clips: int,
     held_out_clips: int,
     rng: np.random.Generator,
+    skip_bad: bool = False,
 ) -> Material:
     """Read as many recordings as asked for, or all there are. Raises CorpusError.
 
     `positive`: the label that the detector is built to find: dev needs some of it and of others.
     `held_out_clips` 0: leave the eval split alone, as where the corpus has no protocol for it.
+    Recordings that cannot be used are named all at once; `skip_bad`: left out instead.
     """
     train = choose(read_protocol(corpus, "train"), calibration_clips, rng)
     dev = choose(read_protocol(corpus, "dev"), proof_clips, rng)
-    for kind, count in (
-        (repr(positive), sum(trial.key == positive for trial in dev)),
-        (f"other than {positive!r}", sum(trial.key != positive for trial in dev)),
-    ):
-        if not count:
+    _check_kinds(dev, positive=positive, corpus=corpus)
+    held_out = None
+    if held_out_clips and "eval" in splits(corpus):
+        held_out = read_labelled(corpus, limit=held_out_clips, seed=0)
+    chosen = len(train) + len(dev) + (0 if held_out is None else len(held_out.trials))
+
+    need = Need.of(window, sample_rate_hz=sample_rate_hz)
+    heard = [hear(trial, need) for trial in (*train, *dev)]
+    bad = [one for one in heard if isinstance(one, Bad)]
+    if held_out is not None:
+        held_out = held_out.usable(need, skip_bad=True)
+        bad += held_out.left_out
+    if not skip_bad:
+        refuse(bad, of=chosen, corpus=corpus)
+
+    def usable(trials: Sequence[Trial], waveforms: Sequence[Array | Bad]) -> list[ProofTrial]:
+        return [
+            ProofTrial(trial=trial, windows=_windows(waveform, window))
+            for trial, waveform in zip(trials, waveforms, strict=True)
+            if not isinstance(waveform, Bad)
+        ]
+
+    calibration = usable(train, heard[: len(train)])
+    proof = usable(dev, heard[len(train) :])
+    if bad:
+        # Leaving recordings out may leave nothing, or one kind.
+        if not calibration:
             raise CorpusError(
-                f"the dev split of {corpus} has no recording labelled {kind}, and an equal error "
-                "rate needs both kinds. Point --data at a whole corpus."
+                f"none of the {len(train)} train recordings can be used:\n{named(bad)}\n"
+                f"{mend(corpus)}"
             )
-
-    def windows(trial: Trial) -> Array:
-        """The windows whose scores make the recording's score, [S, T]."""
-        waveform = read_trial(trial, sample_rate_hz=sample_rate_hz)
-        try:
-            return (
-                fit(waveform, window)[None] if window.pooling == "first" else cut(waveform, window)
-            )
-        except AudioError as error:
-            raise CorpusError(f"{trial.path}: {error}") from None
-
+        _check_kinds([one.trial for one in proof], positive=positive, corpus=corpus)
     return Material(
-        calibration=np.stack([windows(trial)[0] for trial in train]),
-        trials=tuple(ProofTrial(trial=trial, windows=windows(trial)) for trial in dev),
-        held_out=read_labelled(corpus, limit=held_out_clips, seed=0)
-        if held_out_clips and "eval" in splits(corpus)
-        else None,
+        calibration=np.stack([one.windows[0] for one in calibration]),
+        trials=tuple(proof),
+        held_out=held_out,
+        left_out=tuple(bad),
+        chosen=chosen,
+        calibration_files=tuple(one.trial.file for one in calibration),
     )
 
 
@@ -118,6 +138,24 @@ def at_three_levels(windows: Array) -> Iterator[Array]:
         extreme = 0.01 if i % 2 else 1.0 / peak
         for gain in (1.0, 0.1, extreme):
             yield (window * np.float32(gain))[None]
+
+
+def _check_kinds(dev: Sequence[Trial], *, positive: str, corpus: Path) -> None:
+    """Raises CorpusError where the dev recordings are all positive, or none is."""
+    for kind, count in (
+        (repr(positive), sum(trial.key == positive for trial in dev)),
+        (f"other than {positive!r}", sum(trial.key != positive for trial in dev)),
+    ):
+        if not count:
+            raise CorpusError(
+                f"the dev split of {corpus} has no recording labelled {kind}, and an equal error "
+                "rate needs both kinds. Point --data at a whole corpus."
+            )
+
+
+def _windows(waveform: Array, policy: WindowPolicy) -> Array:
+    """The windows whose scores make the recording's score, [S, T]."""
+    return fit(waveform, policy)[None] if policy.pooling == "first" else cut(waveform, policy)
 
 
 def _in_turn(queues: Sequence[Sequence[Trial]]) -> Iterator[Trial]:

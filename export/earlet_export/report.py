@@ -20,7 +20,8 @@ class Report:
 
     `recordings`: dev recordings asked about; `kept_float`: nodes of the int8 graph that stayed
     float, `ranking` why (empty where int8 held without). `held_out`: error rates of each rung on
-    the eval split, which nothing was chosen on; empty where the corpus has none.
+    the eval split, which nothing was chosen on; empty where the corpus has none. `left_out`:
+    recordings of the corpus that could not be used, and why.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Report:
     versions: Mapping[str, str]
     machine: str
     held_out: Mapping[str, Accuracy] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def report_json(report: Report, sizes_bytes: Mapping[str, int]) -> str:
@@ -92,7 +94,8 @@ def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
     parts = [
         f"# {report.name} {report.version}: does the exported detector match the original?",
         f"Asked: {report.recordings} recordings of {report.data} (dev split), {_few(report)}, and "
-        f"{report.golden_signals} golden signals. Original: the PyTorch network.",
+        f"{report.golden_signals} golden signals. Original: the PyTorch network."
+        + _left_out_words(report),
         "## The ladder",
         table(ladder[0], ladder[1:]),
         _kept_words(report),
@@ -143,6 +146,14 @@ def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
         + f", {report.machine}.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _left_out_words(report: Report) -> str:
+    if not report.left_out:
+        return ""
+    first = "; ".join(f"{file} {why}" for file, why in list(report.left_out.items())[:3])
+    more = "; ..." if len(report.left_out) > 3 else ""
+    return f" Left out as asked: {len(report.left_out)} that cannot be used ({first}{more})."
 
 
 def ladder_rows(report: Report) -> list[tuple[str, ...]]:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,27 @@ def test_fp32_alone_can_be_asked_for_and_json_is_alone_on_stdout(
     assert found["sizes_bytes"]["fp32"] == (tmp_path / "b" / "fp32.onnx").stat().st_size
     assert "int8" not in found["rungs"]
     assert not (tmp_path / "b" / "int8.onnx").exists()
+
+
+def test_bad_recordings_are_named_and_left_out_only_as_asked(
+    run_folder: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy, out = Path(shutil.copytree(corpus, tmp_path / "sounds")), tmp_path / "b"
+    gone = copy / "SOUNDS_dev" / "flac" / "dev_07.flac"
+    gone.unlink()
+    arguments = ["export", str(run_folder), "--out", str(out), "--data", str(copy)]
+    assert run(arguments) == 2
+    err = capfd.readouterr().err
+    # Of the train split, eight recordings calibrate.
+    assert f"1 of 56 recordings cannot be used:\n  {gone} is missing" in err
+    assert not out.exists()
+    assert run([*arguments, "--precision", "fp32", "--skip-bad"]) == 0
+    assert f"left out 1 of 56 recordings that cannot be used:\n  {gone}" in capfd.readouterr().err
+    assert json.loads((out / "report.json").read_text())["left_out"] == {"dev_07": "is missing"}
+    page = (out / "report.md").read_text()
+    assert "Left out as asked: 1 that cannot be used (dev_07 is missing)." in page
+    assert run(["verify", str(out), "--data", str(copy), "--split", "dev"]) == 2
+    assert run(["verify", str(out), "--data", str(copy), "--split", "dev", "--skip-bad"]) == 0
 
 
 def test_a_corpus_that_is_not_found_is_asked_for(

@@ -1,8 +1,10 @@
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 from earlet.errors import CorpusError
@@ -94,6 +96,44 @@ def test_a_missing_recording_is_named(corpus: Path, tmp_path: Path) -> None:
             read(copy)
     finally:
         lost.write_bytes(content)
+
+
+def test_bad_recordings_of_all_splits_are_named_at_once_and_left_out_only_as_asked(
+    corpus: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(corpus, tmp_path / "sounds"))
+    for split in ("train", "dev", "eval"):
+        audio = copy / f"SOUNDS_{split}" / "flac"
+        (audio / f"{split}_02.flac").unlink()
+        soundfile.write(audio / f"{split}_05.flac", np.zeros((9_000, 2)), 16_000)
+
+    def gathered(*, skip_bad: bool) -> Material:
+        return gather(
+            copy,
+            positive="spoof",
+            window=WINDOW,
+            sample_rate_hz=16_000,
+            calibration_clips=100,
+            proof_clips=100,
+            held_out_clips=100,
+            rng=np.random.default_rng(0),
+            skip_bad=skip_bad,
+        )
+
+    with pytest.raises(CorpusError, match="6 of 72 recordings cannot be used") as caught:
+        gathered(skip_bad=False)
+    for split in ("train", "dev", "eval"):
+        assert f"{split}_02.flac is missing" in str(caught.value)
+        assert f"{split}_05.flac has 2 channels, expected one" in str(caught.value)
+    material = gathered(skip_bad=True)
+    assert (len(material.calibration), len(material.trials)) == (22, 22)
+    assert material.held_out is not None
+    assert len(material.held_out.trials) == 22
+    assert (len(material.left_out), material.chosen) == (6, 72)
+    for file in (copy / "SOUNDS_train" / "flac").iterdir():
+        file.unlink()
+    with pytest.raises(CorpusError, match="none of the 24 train recordings can be used"):
+        gathered(skip_bad=True)
 
 
 def test_a_dev_split_of_one_kind_is_refused(tmp_path: Path, corpus: Path) -> None:
