@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from earlet.manifest import Calibration
+from earlet.protocol import Trial
+from earlet.table import write_table
 from earlet_export.export import Exported, export_bundle
 from earlet_export.material import Material, gather
 from earlet_export.trace import Traced, trace
@@ -106,6 +108,36 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
             soundfile.write(folder / f"{name}.flac", wave, RATE_HZ)
             rows.append(f"speaker{i % 3} {name} - {system} {key}\n")
         (protocols / f"SOUNDS.cm.{split}.{suffix}.txt").write_text("".join(rows))
+    return root
+
+
+@pytest.fixture(scope="session")
+def spoofing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables of short tones (bonafide) and noises (spoof) by five speakers.
+
+    train: 16 and 16; dev: 20 and 20; eval: 40 and 60, of which 20 are of A03, which train has not.
+    """
+    root = tmp_path_factory.mktemp("corpora") / "voices"
+    root.mkdir()
+    (root / "corpus.json").write_text("{}")
+    rng = np.random.default_rng(6)
+    for split, bona_fide, spoofed in (("train", 16, 16), ("dev", 20, 20), ("eval", 40, 60)):
+        attacks = ("A01", "A02", "A03") if split == "eval" else ("A01", "A02")
+        trials = []
+        for i in range(bona_fide + spoofed):
+            is_spoof, path = i >= bona_fide, root / f"{split}_{i:03d}.flac"
+            soundfile.write(path, (_noise if is_spoof else _tone)(3_000, rng), RATE_HZ)
+            trials.append(
+                Trial(
+                    speaker=f"speaker{i % 5}",
+                    file=path.stem,
+                    system=attacks[i % len(attacks)] if is_spoof else "-",
+                    key="spoof" if is_spoof else "bonafide",
+                    path=path,
+                )
+            )
+        with (root / f"{split}.tsv").open("w", newline="") as stream:
+            write_table(stream, trials)
     return root
 
 
