@@ -53,11 +53,13 @@ def sigmoid(a: float) -> float:
 def untrained(s: CosineGaussSettings, sample_rate_hz: int) -> Floats:
     """-> scalars [F] whose centres are evenly spaced in mel or in Hz."""
     nyquist_hz = sample_rate_hz / 2
+    low_hz, high_hz = s.low_hz, s.high_hz or nyquist_hz
     if s.start == "mel":
-        ends = np.linspace(0, 2595 * np.log10(1 + nyquist_hz / 700), s.filters + 2)
+        low_mel, high_mel = (2595 * np.log10(1 + hz / 700) for hz in (low_hz, high_hz))
+        ends = np.linspace(low_mel, high_mel, s.filters + 2)
         centres_hz = 700 * (10 ** (ends[1:-1] / 2595) - 1)
     elif s.start == "linear":
-        centres_hz = np.linspace(0, nyquist_hz, s.filters + 2)[1:-1]
+        centres_hz = np.linspace(low_hz, high_hz, s.filters + 2)[1:-1]
     else:
         raise ValueError(f"start = {s.start!r} is drawn at random: give the scalars")
     share = centres_hz / nyquist_hz

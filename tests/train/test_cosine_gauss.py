@@ -257,3 +257,65 @@ class Alone(nn.Module):
     def features(self, waveform: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.frontend(waveform)
         return features
+
+
+def near(neighbours: int) -> CosineGauss:
+    return small(
+        "training", CosineGaussSettings(**{**vars(SMALL), "training_neighbours": neighbours})
+    )
+
+
+def test_with_all_bins_as_neighbours_the_near_form_is_the_definition() -> None:
+    waveform = torch.cat([sound(), torch.zeros(1, 8_000), torch.ones(1, 8_000)])
+    module = near(128)
+    np.testing.assert_allclose(
+        module(waveform).detach().numpy(), defined(module, waveform), atol=1e-4
+    )
+
+
+def test_sixteen_neighbours_are_close_and_so_are_their_gradients() -> None:
+    module, exact = near(16), small("training")
+    # Halves of the filters pull in opposite directions, so that no sum hides an error.
+    pull = torch.tensor([1.0, -1.0]).repeat(6)[:, None]
+    for each in (module, exact):
+        (each(sound(batch=2)) * pull).mean().backward()
+    error = module(sound()).detach().numpy() - defined(module, sound())
+    assert 0 < np.abs(error).mean() < 3e-3
+    assert module.scalars.grad is not None
+    assert exact.scalars.grad is not None
+    torch.testing.assert_close(module.scalars.grad, exact.scalars.grad, rtol=0.05, atol=1e-3)
+
+
+def test_how_training_computes_changes_nothing_in_eval_mode_or_in_the_checkpoint() -> None:
+    quick, exact = near(4).eval(), small("training").eval()
+    assert torch.equal(quick(sound()), exact(sound()))
+    assert set(quick.state_dict()) == {"scalars"}
+
+
+def test_filters_that_are_not_learnable_stay_where_they_start() -> None:
+    fixed = CosineGauss(
+        CosineGaussSettings(**{**vars(SMALL), "learnable": False}), sample_rate_hz=RATE_HZ
+    )
+    assert not fixed(sound()).requires_grad
+    assert not any(weight.requires_grad for weight in fixed.parameters())
+
+
+@pytest.mark.parametrize("start", ["mel", "linear"])
+def test_filters_may_start_in_a_part_of_the_band(start: str) -> None:
+    settings = CosineGaussSettings(
+        **{**vars(SMALL), "start": start, "low_hz": 60.0, "high_hz": 2_000.0}
+    )
+    module = CosineGauss(settings, sample_rate_hz=RATE_HZ).eval()
+    centres_hz = 8_000 * torch.sigmoid(module.scalars.detach())
+    assert 60 < float(centres_hz.min()) < 60 + 2_000 / 13
+    assert 1_700 < float(centres_hz.max()) < 2_000
+    expected = oracle(sound()[0].double().numpy(), settings, RATE_HZ)
+    np.testing.assert_allclose(module(sound())[0].numpy(), expected, atol=0.1)
+
+
+def test_a_band_for_centres_that_are_drawn_or_beyond_the_rate_is_refused() -> None:
+    with pytest.raises(ValueError, match="draws centres over the whole band"):
+        CosineGaussSettings(low_hz=60.0)
+    settings = CosineGaussSettings(**{**vars(SMALL), "high_hz": 9_000.0})
+    with pytest.raises(ValueError, match="do not fit a rate of 16000 Hz"):
+        CosineGauss(settings, sample_rate_hz=RATE_HZ)
