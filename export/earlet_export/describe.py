@@ -100,7 +100,7 @@ def describe(recipe: Recipe, *, on_step: Callable[[str], None] = lambda _: None)
     torch.manual_seed(recipe.seed)
     network = build_network(recipe).eval()
     silence = torch.zeros(1, recipe.data.window_samples)
-    layers, shapes = _run(network, silence)
+    layers, shapes = layers_of(network, silence)
     on_step("tracing it to ONNX")
     exports, not_exported = None, ""
     try:
@@ -127,7 +127,7 @@ def describe(recipe: Recipe, *, on_step: Callable[[str], None] = lambda _: None)
     )
 
 
-def _run(
+def layers_of(
     network: Network, silence: torch.Tensor
 ) -> tuple[tuple[Layer, ...], dict[str, tuple[int, int, int]]]:
     """One clip through the network -> its layers in the order they ran, the shapes at the seams."""

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from earlet.manifest import canonical_json
 from earlet.timing import interleave, ratio
-from earlet_export.describe import describe
+from earlet_export.describe import layers_of
 from earlet_export.join import join
 from earlet_export.run import Runner
 from earlet_export.speed import one_thread
@@ -27,14 +27,16 @@ FILE = "costs.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """One window of one variant. `macs`: frontend included. `fp32_ms`: median, one thread.
+    """One window of one variant. `macs`: of all, `model_macs` of what lies behind the seam.
 
-    `relative`: median over rounds of its processor time over that of the first variant.
+    `fp32_ms`: median, one thread. `relative`: median over rounds of its processor time over that
+    of the first variant.
     """
 
     recipe_sha256: str
     parameters: int
     macs: int
+    model_macs: int
     fp32_ms: float
     relative: float
 
@@ -58,13 +60,15 @@ def costs(
         if {name: cost.recipe_sha256 for name, cost in kept.items()} == hashes:
             return {variant.name: kept[variant.name] for variant in variants}
     on_step(f"timing {len(variants)} graphs side by side ({variants[0].set})")
-    runners, described = {}, {}
+    runners, sizes, layers = {}, {}, {}
     rng = np.random.default_rng(0)
     for variant in variants:
-        recipe = variant.recipe
-        described[variant.name] = describe(recipe)
+        samples = variant.recipe.data.window_samples
         torch.manual_seed(0)
-        traced = trace(build_network(recipe).eval(), window_samples=recipe.data.window_samples)
+        network = build_network(variant.recipe).eval()
+        layers[variant.name], _ = layers_of(network, torch.zeros(1, samples))
+        sizes[variant.name] = sum(p.numel() for p in network.parameters())
+        traced = trace(network, window_samples=samples)
         runners[variant.name] = Runner.of(join(traced.frontend, traced.model))
     windows = {
         v.name: rng.normal(0, 0.1, (1, v.recipe.data.window_samples)).astype(np.float32)
@@ -78,8 +82,9 @@ def costs(
     found = {
         name: Cost(
             recipe_sha256=hashes[name],
-            parameters=described[name].parameters,
-            macs=described[name].macs,
+            parameters=sizes[name],
+            macs=sum(layer.macs for layer in layers[name]),
+            model_macs=sum(layer.macs for layer in layers[name] if layer.part == "model"),
             fp32_ms=timing.percentile_ms(50),
             relative=ratio(timing, timings[variants[0].name]),
         )
