@@ -39,7 +39,7 @@ def read_protocol(root: Path, split: str) -> list[Trial]:
         raise CorpusError(
             f"the corpus {root} has no split {split!r}; it has {', '.join(held)}. Where the "
             "dataset as published has none, an option of `earlet corpus import` may set one apart "
-            "(--dev-share, --dev-fold, --by-speaker)."
+            "(--dev-share, --dev-fold, --by-speaker; in a recipe's [data] dev_share, ...)."
         )
     if split not in SPLITS:
         raise CorpusError(f"there is no split {split!r}; the splits are {', '.join(SPLITS)}.")

@@ -1,12 +1,10 @@
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
-from earlet.bad_recordings import Bad
 from earlet.errors import CorpusError, RecipeError, UsageError
 from earlet_train.checkpoint import load_checkpoint
 from earlet_train.recipe import Recipe, parse_recipe
@@ -22,14 +20,13 @@ class Onlooker:
     def __init__(self, *, kill_at: int = -1) -> None:
         self.kill_at, self.read, self.steps, self.rows = kill_at, 0, 0, list[Epoch]()
         self.epoch_steps = 0
-        self.bad: list[Bad] = []
+        self.told: list[str] = []
 
     def reading(self) -> None:
         self.read += 1
 
-    def left_out(self, bad: Sequence[Bad], *, of: int) -> None:
-        self.bad += bad
-        self.listed = of
+    def left_out(self, words: str) -> None:
+        self.told.append(words)
 
     def began(self, epoch: int, *, steps: int) -> None:
         self.epoch_steps = steps
@@ -235,8 +232,11 @@ def test_bad_recordings_are_refused_before_anything_is_written_or_left_out_for_g
     assert not (tmp_path / "run").exists()
     bad = {"T_train_005": "is missing", "T_dev_007": "is empty (0 bytes)"}
     run = go(recipe, tree, tmp_path / "all", onlooker := Onlooker(), skip_bad=True, epochs=1)
-    assert run.left_out == {one.trial.file: one.why for one in onlooker.bad} == bad
-    assert (onlooker.listed, run.train_trials, run.dev_trials) == (72, 47, 23)
+    assert run.left_out == bad
+    assert (run.train_trials, run.dev_trials) == (47, 23)
+    (words,) = onlooker.told
+    assert words.startswith("left out 2 of 72 recordings")
+    assert "T_dev_007.flac is empty (0 bytes)" in words
     assert json.loads((tmp_path / "all" / "run.json").read_text())["left_out"] == bad
     # It goes on with the very same recordings, or not at all.
     assert go(recipe, tree, tmp_path / "all", skip_bad=True, epochs=1, resume=True) == run

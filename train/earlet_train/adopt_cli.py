@@ -38,7 +38,6 @@ def adopt(
     from earlet_train.recipe import load_recipe
 
     chosen = load_recipe(recipe)
-    from earlet.bad_recordings import left_out
     from earlet.manifest import canonical_json
     from earlet_train.adopt import adopt as adopt_weights
 
@@ -49,7 +48,7 @@ def adopt(
         out=out,
         clips=clips,
         skip_bad=skip_bad,
-        on_left_out=lambda bad, of: typer.echo(left_out(bad, of=of), err=True),
+        on_left_out=lambda words: typer.echo(words, err=True),
     )
     if as_json:
         typer.echo(canonical_json(dataclasses.asdict(origin)), nl=False)

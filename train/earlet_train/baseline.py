@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earlet.bad_recordings import Bad, Need, find_bad, refuse, without
+from earlet.bad_recordings import Bad, Need, find_bad, left_out, refuse, without
 from earlet.errors import CorpusError
 from earlet.metrics import EqualErrorRate, equal_error_rate, equal_error_rate_with_interval
 from earlet.protocol import KEYS, SPLITS, Trial, known_systems, read_protocol
@@ -56,19 +56,19 @@ def run_baseline(
     mixtures: int,
     seed: int,
     skip_bad: bool = False,
-    on_left_out: Callable[[Sequence[Bad], int], None] = lambda bad, of: None,
+    on_left_out: Callable[[str], None] = lambda words: None,
     on_progress: Progress | None = None,
 ) -> Baseline:
     """Fit on train, score dev and eval by log p(spoof) - log p(bona fide).
 
     Raises CorpusError, before anything is fitted, that names all recordings that cannot be used;
-    `skip_bad`: does without them; `on_left_out` hears which, and of how many.
+    `skip_bad`: does without them; `on_left_out` hears which.
     """
     report = on_progress or (lambda stage, done, total: None)
     rng = np.random.default_rng(seed)
     trials, bad = usable(corpus, skip_bad=skip_bad, report=report)
     if bad:
-        on_left_out(bad, sum(map(len, trials.values())) + len(bad))
+        on_left_out(left_out(bad, of=sum(map(len, trials.values())) + len(bad)))
     models = fit_both(trials["train"], mixtures, rng, report)
     dev, evaluated = (score(trials[split], models, split, report) for split in ("dev", "eval"))
     known = known_systems(corpus)

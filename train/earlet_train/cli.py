@@ -11,7 +11,11 @@ import typer
 from earlet_train.shipped import shipped_recipes
 
 Corpus = Annotated[
-    Path, typer.Option(help="Corpus: made by `earlet corpus build` or `import`, or ASVspoof 2019.")
+    Path,
+    typer.Option(
+        help="Corpus: made by `earlet corpus build` or `import`, or ASVspoof 2019; where the "
+        "recipe's [data] has a kind, that dataset as published."
+    ),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on stdout.")
@@ -88,6 +92,11 @@ def train(
       earlet train mine.toml --corpus corpora/demo --out runs/look --clips 200 --epochs 2
 
     \b
+    On a published dataset as it was unpacked, where the recipe's [data] says which (kind = "esc50"
+    and dev_fold = 5, for example; the kinds are those of earlet corpus import):
+      earlet train mine.toml --corpus downloads/ESC-50 --out runs/esc
+
+    \b
     On all four GPUs of a machine, or of two machines (the same line on each); every batch is
     split among the processes, and only the first one writes and prints:
       torchrun --nproc-per-node 4 -m earlet train demo --corpus DIR --out RUN
@@ -159,7 +168,6 @@ def baseline(
       earlet baseline --corpus corpora/demo --mixtures 64
     """  # noqa: D301
     share_the_processor()
-    from earlet.bad_recordings import left_out
     from earlet.manifest import canonical_json
     from earlet_train.baseline import run_baseline, table
     from earlet_train.progress import counting
@@ -170,7 +178,7 @@ def baseline(
             mixtures=mixtures,
             seed=seed,
             skip_bad=skip_bad,
-            on_left_out=lambda bad, of: typer.echo(left_out(bad, of=of), err=True),
+            on_left_out=lambda words: typer.echo(words, err=True),
             on_progress=on_progress,
         )
     if as_json:

@@ -1,6 +1,6 @@
 """Shows a training run as it goes: bars on a terminal, one plain line per epoch elsewhere."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -8,7 +8,6 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from earlet.bad_recordings import Bad, left_out
 from earlet_train.record import Epoch
 
 
@@ -46,9 +45,9 @@ class RunDisplay:
         """One recording was read."""
         self.bars.advance(self.files)
 
-    def left_out(self, bad: Sequence[Bad], *, of: int) -> None:
-        """These of so many recordings cannot be used, and are left out as asked."""
-        self.console.print(left_out(bad, of=of), highlight=False, markup=False, soft_wrap=True)
+    def left_out(self, words: str) -> None:
+        """Which recordings cannot be used, and are left out as asked."""
+        self.console.print(words, highlight=False, markup=False, soft_wrap=True)
 
     def began(self, epoch: int, *, steps: int) -> None:
         """An epoch (from 1) of so many batches begins."""
@@ -103,7 +102,7 @@ class Silence:
     def reading(self) -> None:
         """One recording was read."""
 
-    def left_out(self, bad: Sequence[Bad], *, of: int) -> None:
+    def left_out(self, words: str) -> None:
         """Some recordings cannot be used."""
 
     def began(self, epoch: int, *, steps: int) -> None:

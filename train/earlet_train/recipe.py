@@ -19,6 +19,7 @@ from earlet_train.adapters import ADAPTERS
 from earlet_train.augmentations import AUGMENTATIONS
 from earlet_train.frontends import FRONTENDS
 from earlet_train.models import MODELS
+from earlet_train.published import Published, published
 from earlet_train.ranges import Count, Natural, Positive, Rate
 from earlet_train.shipped import shipped_recipes as shipped_recipes  # also for whoever asks here
 from earlet_train.tables import build, nearest, refuse_unknown
@@ -29,7 +30,8 @@ from earlet_train.training import Training
 class Data:
     """[data]: what the detector looks at; see `earlet.manifest.WindowPolicy`.
 
-    `crop`: in training, where in a recording longer than the window the window begins.
+    `crop`: in training, where in a recording longer than the window the window begins. The table's
+    further keys, `kind` and what belongs to it, are those of `earlet_train.published`.
     """
 
     window_samples: Count
@@ -89,8 +91,8 @@ class Part:
 class Recipe:
     """A whole recipe; `text` is the file verbatim, which every checkpoint carries along.
 
-    `positive`: the label that the detector is built to find, one of `labels`. `source` names the
-    file in errors.
+    `positive`: the label that the detector is built to find, one of `labels`. `published`: the
+    dataset that it is trained on as published; None: a corpus. `source` names the file in errors.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Recipe:
     frontend: Part
     model: Part
     training: Training
+    published: Published | None = None
     adapter: Part | None = None
     augmentations: tuple[Part, ...] = ()
     labels: tuple[str, ...] = ("bonafide", "spoof")
@@ -142,12 +145,14 @@ def parse_recipe(text: str, *, source: str) -> Recipe:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{source} is not TOML: {error}.") from None
-    inner = ("augmentations", "text", "source")
+    inner = ("augmentations", "published", "text", "source")
     own = [f.name for f in dataclasses.fields(Recipe) if f.name not in inner]
     refuse_unknown(tables, [*own, "augmentation"], source=source, where=_TOP)
     values: dict[str, Any] = {}
     for name, value in tables.items():
-        if name in _TABLES:
+        if name == "data":
+            values |= _data(value, source=source)
+        elif name in _TABLES:
             values[name] = build(_TABLES[name], value, source=source, where=f"[{name}]")
         elif name in _REGISTRIES:
             values[name] = _part(_REGISTRIES[name], value, source=source, where=f"[{name}]")
@@ -163,7 +168,6 @@ def parse_recipe(text: str, *, source: str) -> Recipe:
 
 _TOP = "the top level"
 _TABLES: dict[str, type[Any]] = {
-    "data": Data,
     "training": Training,
     "export": Export,
     "promises": Promises,
@@ -173,6 +177,16 @@ _REGISTRIES: dict[str, Mapping[str, type[Any]]] = {
     "adapter": ADAPTERS,
     "model": MODELS,
 }
+
+
+def _data(table: object, *, source: str) -> dict[str, Any]:
+    """The table [data] -> the fields `data` and `published` of the recipe."""
+    if not isinstance(table, dict):
+        raise RecipeError(f"{source}: [data] should be a table of keys, found {table!r}.")
+    others = [field.name for field in dataclasses.fields(Data)]
+    dataset, rest = published(table, others=others, source=source)
+    where = "[data]" if dataset is None else f"[data] of kind {dataset.kind!r}"
+    return {"published": dataset, "data": build(Data, rest, source=source, where=where)}
 
 
 def _part(registry: Mapping[str, type[Any]], table: object, *, source: str, where: str) -> Part:

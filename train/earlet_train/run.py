@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from earlet.bad_recordings import Bad
+from earlet.bad_recordings import left_out as told
 from earlet.errors import CorpusError, UsageError
 from earlet.manifest import canonical_json
 from earlet.protocol import Trial
@@ -37,6 +38,7 @@ from earlet_train.dataset import (
 )
 from earlet_train.distributed import join
 from earlet_train.loop import Trainer
+from earlet_train.published import open_published
 from earlet_train.recipe import Recipe
 from earlet_train.record import RUN_FILE, Epoch, Run, write_run
 from earlet_train.schedule import learning_rate
@@ -50,8 +52,8 @@ class Watcher(Protocol):
     def reading(self) -> None:
         """One recording was read."""
 
-    def left_out(self, bad: Sequence[Bad], *, of: int) -> None:
-        """These of so many recordings cannot be used, and are left out as asked."""
+    def left_out(self, words: str) -> None:
+        """Which recordings cannot be used, and are left out as asked."""
 
     def began(self, epoch: int, *, steps: int) -> None:
         """An epoch (from 1) of so many batches begins."""
@@ -104,9 +106,12 @@ def train_run(
     # Before the corpus, so that a recipe that cannot be built is refused at once.
     trainer = Trainer(recipe, processes=processes)
     taken = trainer.start_from(options.weights) if options.weights else ""
-    train, dev = read_corpus(corpus, recipe, options, watcher)
+    with tempfile.TemporaryDirectory() as private:
+        # The others may lie on other machines, where this folder is not.
+        place = out if processes.rank == 0 else Path(private)
+        train, dev, left_out = read_corpus(corpus, recipe, options, watcher, place=place)
     run = describe(recipe, trainer, train, dev, corpus=corpus, options=options)
-    run = dataclasses.replace(run, weights=taken)
+    run = dataclasses.replace(run, weights=taken, left_out=left_out)
     if processes.rank == 0:
         out.mkdir(parents=True, exist_ok=True)
     if options.resume:
@@ -129,9 +134,25 @@ def train_run(
 
 
 def read_corpus(
-    corpus: Path, recipe: Recipe, options: Options, watcher: Watcher
-) -> tuple[Split, Split]:
-    """Train and dev in memory. What the lists alone can tell is refused before anything is read."""
+    corpus: Path, recipe: Recipe, options: Options, watcher: Watcher, *, place: Path
+) -> tuple[Split, Split, dict[str, str]]:
+    """Train and dev in memory, and what was left out of them: file -> why.
+
+    A published dataset is read into the folder `place`. What lists alone can tell is refused before
+    any recording is read.
+    """
+    left_out: dict[str, str] = {}
+    if recipe.published is not None:
+        opened = open_published(
+            recipe.published,
+            corpus,
+            run=place,
+            rate_hz=recipe.data.sample_rate_hz,
+            skip_bad=options.skip_bad,
+        )
+        corpus, left_out = opened.folder, dict(opened.left_out)
+        if left_out:
+            watcher.left_out(opened.told)
     listed = {
         name: list_trials(corpus, name, recipe=recipe, clips=options.clips)
         for name in ("train", "dev")
@@ -146,10 +167,11 @@ def read_corpus(
     )
     bad = [one for split in splits.values() for one in split.left_out]
     if bad:
-        watcher.left_out(bad, of=sum(map(len, listed.values())))
+        watcher.left_out(told(bad, of=sum(map(len, listed.values()))))
         # Leaving recordings out may leave a label out.
         refuse_absent_labels({name: own.trials for name, own in splits.items()}, recipe=recipe)
-    return splits["train"], splits["dev"]
+    left_out |= {one.trial.file: one.why for one in bad}
+    return splits["train"], splits["dev"], left_out
 
 
 def one_epoch(
@@ -311,7 +333,6 @@ def describe(
         labels_held=labels_held(train, recipe),
         labels_dealt=labels_dealt(train, recipe),
         processes=trainer.processes.size,
-        left_out={one.trial.file: one.why for own in (train, dev) for one in own.left_out},
         versions={"python": platform.python_version()} | {p: version(p) for p in packages},
     )
 

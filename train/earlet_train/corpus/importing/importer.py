@@ -136,7 +136,7 @@ def _write(
         earlet=__version__,
         kind=order.kind,
         source=str(order.dataset.root.absolute()),
-        options=_options(order),
+        options=options_of(order),
         labels=labels,
         counts=counts,
         hours=hours,
@@ -150,7 +150,7 @@ def _write(
     return imported
 
 
-def _options(order: Order) -> dict[str, object]:
+def options_of(order: Order) -> dict[str, object]:
     """Everything that another import would have to be told to end in the same corpus."""
     own = {f.name: getattr(order.dataset, f.name) for f in fields(order.dataset)}
     told = {**own, "copy": order.copy, "convert_hz": order.convert_hz}
@@ -216,5 +216,6 @@ def _told(bad: Mapping[str, str], *, of: int) -> str:
     more = f"\n  and {len(bad) - NAMED_AT_MOST} more" if len(bad) > NAMED_AT_MOST else ""
     return (
         f"{len(bad)} of {of} files cannot be used:\n" + "\n".join(named) + f"{more}\nRepair them, "
-        "or leave them out with --skip-bad (--convert takes any rate and number of channels)."
+        "or leave them out with --skip-bad (--convert, in a recipe convert = true, takes any rate "
+        "and number of channels)."
     )
