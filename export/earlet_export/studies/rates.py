@@ -8,7 +8,7 @@ from earlet_bench.evaluation.tables import Table
 from earlet_export.studies.compare import Difference, difference
 from earlet_export.studies.grid import Answer
 from earlet_export.studies.measures import dev_labels, eval_set, spoof_report
-from earlet_export.studies.study import percent
+from earlet_export.studies.study import mean_and_deviation, percent
 from earlet_export.studies.variant import Variant
 
 # Pool of `earlet.labelled` -> what tables call it; `dev` and `all` are ours.
@@ -20,6 +20,8 @@ POOLS = {
     "conversion": "copies, conversion",
     "all": "all attacks",
 }
+# Of what is above on dev, eval says nothing.
+NEAR_CHANCE = 0.45
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +98,23 @@ def by_pool(rows: Sequence[Variant], found: Sequence[Rates], *, notes: tuple[str
     )
 
 
-def by_attack(rows: Sequence[Variant], found: Sequence[Rates]) -> Table:
-    """An attack each: its EER by every row."""
+def near_chance(rows: Sequence[Variant], found: Sequence[Rates]) -> list[str]:
+    """A sentence on the rows that learned next to nothing, where there are such."""
+    lost = [v.title for v in rows if mean_and_deviation(of_pool(found, v, "dev"))[0] > NEAR_CHANCE]
+    if not lost:
+        return []
+    return [
+        f"{', '.join(lost)}: more than {100 * NEAR_CHANCE:.0f} % EER even on dev, where guessing "
+        "gives 50 %: trained too little to be compared."
+    ]
+
+
+def by_attack(rows: Sequence[Variant], found: Sequence[Rates], *, what: str = "") -> Table:
+    """An attack each: its EER by every row. `what` these rows are, where a page has two of them."""
     held = eval_set(rows[0].corpus)
     return Table(
-        title=f"EER % by attack on eval of {rows[0].set}, mean ± standard deviation over seeds",
+        title=f"{what and what + ': '}EER % by attack on eval of {rows[0].set}, mean ± standard "
+        "deviation over seeds",
         header=("attack", "spoofed", *(v.title for v in rows)),
         rows=tuple(
             (

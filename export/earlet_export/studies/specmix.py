@@ -20,12 +20,13 @@ from earlet_export.studies.rates import (
     against,
     by_attack,
     by_pool,
+    near_chance,
     of_pool,
     of_row,
     rates,
 )
 from earlet_export.studies.speech import in_words, speech_part
-from earlet_export.studies.study import Findings, Study, mean_and_deviation
+from earlet_export.studies.study import Findings, Study
 from earlet_export.studies.variant import Variant, changed
 from earlet_train.recipe import Recipe, load_recipe
 
@@ -94,7 +95,6 @@ COMPARED = (
 )
 MIXING = ("specmix", "random-specmix")
 ASKED = ("known", "unknown", "all")
-NEAR_CHANCE = 0.45
 
 
 def specmix_study(corpus: Path, *, out: Path, size: Size, recipe: str | None = None) -> Study:
@@ -163,7 +163,7 @@ def find(variants: Sequence[Variant], answers: Sequence[Answer], out: Path) -> F
         chance=0.5,
     )
     return Findings(
-        answers=tuple([*_verdicts(pairs, found), *_near_chance(rows, found), RULE]),
+        answers=tuple([*_verdicts(pairs, found), *near_chance(rows, found), RULE]),
         tables=tuple(tables),
         pictures=(picture,),
     )
@@ -179,16 +179,6 @@ def _verdicts(pairs: Sequence[tuple[Variant, Variant]], found: Sequence[Rates]) 
         ]
         said.append(f"**{row.title}** against {other.title}, EER in points: {'; '.join(parts)}.")
     return said
-
-
-def _near_chance(rows: Sequence[Variant], found: Sequence[Rates]) -> list[str]:
-    lost = [v.title for v in rows if mean_and_deviation(of_pool(found, v, "dev"))[0] > NEAR_CHANCE]
-    if not lost:
-        return []
-    return [
-        f"{', '.join(lost)}: more than {100 * NEAR_CHANCE:.0f} % EER even on dev, where guessing "
-        "gives 50 %: trained too little to be compared."
-    ]
 
 
 def _differences(pairs: Sequence[tuple[Variant, Variant]], found: Sequence[Rates]) -> Table:
