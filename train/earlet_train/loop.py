@@ -17,6 +17,7 @@ from earlet_train.judgement import Judgement, judge
 from earlet_train.losses import make_loss
 from earlet_train.network import build_network, numpy_logits
 from earlet_train.optimization import RunningMean, make_optimizer, set_learning_rate
+from earlet_train.quantization_aware import Rounding
 from earlet_train.recipe import Recipe
 from earlet_train.schedule import learning_rate
 from earlet_train.start import start_from
@@ -54,6 +55,7 @@ class Trainer:
         )
         decay = training.averaging
         self.mean = RunningMean(self.network, decay=decay) if decay else None
+        self.rounding = Rounding(self.network, self.judged, recipe) if training.fake_int8 else None
 
     def start_from(self, weights: Path) -> str:
         """Begin with somebody's weights instead of fresh ones; -> what to record of them."""
@@ -83,6 +85,8 @@ class Trainer:
         if training.reset_optimizer_each_epoch:
             self.optimizer = make_optimizer(training, self.network)
         self.step.train()
+        if self.rounding is not None:
+            self.rounding.begin(len(split), split.waveform, epoch=epoch)
         losses: list[float] = []
         steps = steps_per_epoch(split, self.recipe)
         dealt = batches(

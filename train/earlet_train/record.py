@@ -47,7 +47,7 @@ class Run:
     many of each label the train split has; `labels_dealt`: how many of each an epoch deals, which
     differs where the recipe balances them. `processes`: how many trained together. `weights`: the
     file it began from, with its hash; empty: fresh weights. `left_out`: recordings that could not
-    be used, and why.
+    be used, and why. `quantization_aware`: trained with the rounding of int8.
     """
 
     recipe: str
@@ -70,6 +70,7 @@ class Run:
     processes: int = 1
     weights: str = ""
     left_out: dict[str, str] = field(default_factory=dict)
+    quantization_aware: bool = False
     history: tuple[Epoch, ...] = ()
     stopped: str = ""
 
@@ -96,6 +97,7 @@ class Run:
             "epochs_planned",
             "processes",
             "weights",
+            "quantization_aware",
         )
         for name in names:
             if getattr(self, name) != getattr(other, name):

@@ -333,6 +333,7 @@ def describe(
         labels_held=labels_held(train, recipe),
         labels_dealt=labels_dealt(train, recipe),
         processes=trainer.processes.size,
+        quantization_aware=recipe.training.fake_int8,
         versions={"python": platform.python_version()} | {p: version(p) for p in packages},
     )
 

@@ -44,7 +44,10 @@ class Training:
     0 = never. `augment`: where augmentations of features and mixtures happen, at the
     `model-input`, or at the `frontend-output` so that the adapter sees them (DiffRes' guide loss
     needs blanked frames to find). `precision`: of the model; frontend, adapter and loss stay in
-    float32. `bfloat16` anywhere, `float16` on a GPU.
+    float32. `bfloat16` anywhere, `float16` on a GPU. `fake_int8`: round weights and activations of
+    the model as the exporter will (see `earlet_train.fake_int8`), with the statistics of its batch
+    norms frozen: for training on from a finished run; `--quantization-aware` sets it, with a
+    schedule made for that.
     """
 
     epochs: Count
@@ -83,6 +86,7 @@ class Training:
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
     patience: Natural = 0
+    fake_int8: bool = False
 
     def __post_init__(self) -> None:
         if max(self.betas) >= 1 or self.momentum >= 1:
