@@ -1,0 +1,1 @@
+"""Detectors that were not trained with earlet, wrapped into bundles with the same proof."""

@@ -1,0 +1,137 @@
+"""Runs a foreign model the way its authors do: piece by piece, its memory carried along in Python.
+
+This is the original that the bundle's graphs are held against, so it shares no code with them: no
+optimization, no graph of ours, one recording at a time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earlet_export.foreign.ports import Array, Ports, as_the_model_wants, zeros
+from earlet_export.foreign.spec import Spec
+
+
+class Original(Protocol):
+    """Windows [B, T] -> what the model said to each piece of each, float32 [B, S, n]."""
+
+    def __call__(self, windows: Array) -> Array:
+        """As it came."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxOriginal:
+    """An ONNX model in an onnxruntime session; see `earlet_export.foreign.graph.plain_session`.
+
+    `prefix`: what stands before the model's own names in that session's graph.
+    """
+
+    session: Any = field(repr=False)
+    ports: Ports
+    spec: Spec
+    prefix: str = ""
+
+    def __call__(self, windows: Array) -> Array:
+        """Windows [B, T] -> answers [B, S, n], float32."""
+        return np.stack([self._one(window[None]) for window in windows])
+
+    def _one(self, window: Array) -> Array:
+        """Window [1, T] -> answers [S, n]."""
+        states = zeros(self.ports, batch=1)
+        wanted = {port.name: port for port in self.session.get_inputs()}
+        constants = {
+            name: _filled(wanted[self.prefix + name], number)
+            for name, number in self.spec.input.constants.items()
+            if self.prefix + name in wanted
+        }
+        following = {} if self.spec.chunks is None else self.spec.chunks.states
+        names = [self.ports.answer, *(following[name] for name in states)]
+        said = []
+        for piece in pieces(window, self.spec):
+            feed = {
+                self.ports.sound: as_the_model_wants(piece, self.ports, self.spec),
+                **states,
+                **constants,
+            }
+            answer, *after = self.session.run(
+                [self.prefix + name for name in names],
+                {self.prefix + name: value for name, value in feed.items()},
+            )
+            states = dict(zip(states, after, strict=True))
+            said.append(np.asarray(answer, dtype=np.float32).reshape(-1))
+        return np.stack(said)
+
+
+def pieces(windows: Array, spec: Spec) -> list[Array]:
+    """Windows [B, T] -> [B, context + samples] of each call, in order; zeros before and behind."""
+    if spec.chunks is None:
+        return [windows]
+    samples, context = spec.chunks.samples, spec.chunks.context
+    whole = spec.pieces * samples
+    padded = np.pad(windows, [(0, 0), (context, whole - windows.shape[1])])
+    return [padded[:, i * samples : (i + 1) * samples + context] for i in range(spec.pieces)]
+
+
+def as_logits(answers: Array, spec: Spec, *, tapped: bool) -> Array:
+    """Answers [B, S, n] -> logits [B, K]: as numbers of the scores' scale, then pooled.
+
+    `tapped`: the answers were taken before the last sigmoid or softmax, so they are logits.
+    """
+    output = spec.output
+    chosen = answers[:, :, output.column : output.column + 1] if output.single else answers
+    scores = scale_of(output.means, tapped=tapped)(chosen, spec)
+    how = spec.chunks.pool if spec.chunks is not None else "last"
+    pooled = {"max": scores.max(axis=1), "mean": scores.mean(axis=1), "last": scores[:, -1]}[how]
+    if not output.single:
+        wide: Array = pooled.astype(np.float32)
+        return wide
+    zero = np.zeros_like(pooled)
+    both = [pooled, zero] if spec.positive_index == 0 else [zero, pooled]
+    return np.concatenate(both, axis=1).astype(np.float32)
+
+
+# A probability that was rounded to float32 says nothing exact beyond this: at 0.001 the last bit
+# moves the log-odds by 6e-5, at 0.00001 by 6e-3.
+SUREST = 1e-3
+
+
+def scale_of(means: str, *, tapped: bool) -> Callable[[Array, Spec], Array]:
+    """How the model's numbers become log-odds or logits."""
+    if means == "value":
+        return lambda x, spec: np.float32(spec.output.slope) * (x - np.float32(spec.output.center))
+    if tapped or means in ("logits", "log-odds"):
+        return lambda x, _: x
+    if means == "probabilities":
+        return lambda x, _: np.log(np.clip(x, np.float32(SUREST), None))
+    return lambda x, _: _log_odds(np.clip(x, np.float32(SUREST), np.float32(1 - SUREST)))
+
+
+def undone(answers: Array, means: str) -> Array:
+    """Tapped answers -> what the model itself would have said: the probabilities again."""
+    wide = answers.astype(np.float64)
+    if means == "probability":
+        back = 1 / (1 + np.exp(-np.clip(wide, -700, 700)))
+    else:
+        powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
+        back = powers / powers.sum(axis=-1, keepdims=True)
+    return back.astype(np.float32)
+
+
+def _log_odds(p: Array) -> Array:
+    odds: Array = np.log(p) - np.log(1 - p)
+    return odds
+
+
+def _filled(port: Any, number: float) -> NDArray[Any]:
+    kinds: dict[str, Any] = {
+        "tensor(int64)": np.int64,
+        "tensor(int32)": np.int32,
+        "tensor(float)": np.float32,
+    }
+    kinds |= {"tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(bool)": np.bool_}
+    dims = [d if isinstance(d, int) else 1 for d in port.shape]
+    return np.full(dims, number, dtype=kinds[port.type])

@@ -1,0 +1,192 @@
+"""Takes a foreign model apart and puts it into the contract: waveform -> features -> logits."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import inliner, version_converter
+
+from earlet.errors import BundleError
+from earlet.onnx_file import inspect
+from earlet_export.foreign.cut import Cut, cut
+from earlet_export.foreign.freeze import Feed, freeze
+from earlet_export.foreign.graph import (
+    PREFIX,
+    Values,
+    adopt_names,
+    plain_session,
+    probe,
+    sweep,
+)
+from earlet_export.foreign.original import OnnxOriginal, Original, as_logits, undone
+from earlet_export.foreign.ports import (
+    Array,
+    Ports,
+    as_the_model_wants,
+    find_ports,
+    with_constants,
+    zeros,
+)
+from earlet_export.foreign.spec import Spec
+from earlet_export.foreign.tap import tap
+from earlet_export.foreign.whole import build_whole
+from earlet_export.trace import OPSET, WAVEFORM
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Wrapped:
+    """A foreign model and what was made of it.
+
+    `untouched` says what the file as it came says to each piece; `before_squashing` the same
+    before its last sigmoid or softmax, None where it has none (then the former is exact enough).
+    `in_turn`: operators that walk over the pieces and stay float. `opset`: the file's own.
+    """
+
+    spec: Spec
+    ports: Ports
+    untouched: Original = field(repr=False)
+    before_squashing: Original | None = field(repr=False)
+    cut: Cut
+    in_turn: tuple[str, ...]
+    opset: int
+    sha256: str
+
+    def logits(self, windows: Array) -> Array:
+        """Windows [B, T] -> logits [B, K] of the original."""
+        if self.before_squashing is not None:
+            return as_logits(self.before_squashing(windows), self.spec, tapped=True)
+        return as_logits(self.untouched(windows), self.spec, tapped=False)
+
+    def away_from_the_file(self, windows: Array) -> float:
+        """Largest difference between what is held for the original and the untouched file.
+
+        In the file's own numbers (probabilities); 0 where the original is the file itself.
+        """
+        if self.before_squashing is None:
+            return 0.0
+        again = undone(self.before_squashing(windows), self.spec.output.means)
+        return float(np.abs(again - self.untouched(windows)).max())
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """An ONNX file, weights beside it taken in, its own functions written out. BundleError."""
+    try:
+        model = onnx.load(path)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror or error}.") from None
+    # The parser's own error shares no base with others below Exception.
+    except Exception as error:
+        raise BundleError(
+            f"{path} is not a whole ONNX model: {str(error).splitlines()[0]}. Get it again."
+        ) from None
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    # Same doors as every graph of a bundle: no custom operators, no pointers to other files.
+    inspect(model.SerializeToString(), source=str(path))
+    return model
+
+
+def wrap(
+    model: onnx.ModelProto, spec: Spec, *, sha256: str, untouched: Original | None = None
+) -> Wrapped:
+    """Model of one call, manifest -> Wrapped. Raises RecipeError, BundleError where they misfit.
+
+    `untouched`: who answers for the original; left out: the model itself, unoptimized.
+    """
+    ports, inner = _frozen(model, spec)
+    feed, batches = _feed(ports, spec), _batches(ports)
+    opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    if opset != OPSET:
+        inner = _converted(inner, spec)
+        freeze(inner, feed, batches=batches, source=spec.source)
+    answer = PREFIX + ports.answer
+    tapped = tap(inner, answer, spec.output.means, dict(feed(1)), source=spec.source)
+    whole = build_whole(inner, ports, spec, tapped=tapped, feed=feed(batches[-1]))
+    rng = np.random.default_rng(1)
+    windows = rng.normal(0, 0.1, (2, spec.data.window_samples)).astype(np.float32)
+    plain = plain_session(inner.SerializeToString(), source=spec.source)
+    own = plain_session(model.SerializeToString(), source=spec.source)
+    return Wrapped(
+        spec=spec,
+        ports=ports,
+        untouched=untouched or OnnxOriginal(session=own, ports=ports, spec=spec),
+        before_squashing=OnnxOriginal(session=plain, ports=ports, spec=spec, prefix=PREFIX)
+        if tapped
+        else None,
+        cut=cut(whole.model, spec, {WAVEFORM: windows}, per_piece=spec.pieces),
+        in_turn=whole.in_turn,
+        opset=opset,
+        sha256=sha256,
+    )
+
+
+def _frozen(model: onnx.ModelProto, spec: Spec) -> tuple[Ports, onnx.ModelProto]:
+    """What never changes made constant; the batch opened where the model bears it."""
+    ports = find_ports(model, spec)
+    if not ports.batched and not ports.states and ports.shape[0] == 1:
+        opened = dataclasses.replace(ports, shape=("B", *ports.shape[1:]), batched=True)
+        try:
+            inner = _inner(model, opened, spec)
+            if _rows_are_apart(inner, opened, spec):
+                return opened, inner
+        except BundleError:
+            # Somewhere inside the one recording is written down: it stays one at a time.
+            pass
+    return ports, _inner(model, ports, spec)
+
+
+def _inner(model: onnx.ModelProto, ports: Ports, spec: Spec) -> onnx.ModelProto:
+    inner = adopt_names(with_constants(model, ports, spec))
+    freeze(inner, _feed(ports, spec), batches=_batches(ports), source=spec.source)
+    return inner
+
+
+def _rows_are_apart(inner: onnx.ModelProto, ports: Ports, spec: Spec) -> bool:
+    """Whether three recordings at once are answered as one by one."""
+    answer, sound = PREFIX + ports.answer, PREFIX + ports.sound
+    three = _feed(ports, spec)(3)
+    together = probe(inner, [answer], three, source=spec.source)[answer]
+    alone = [
+        probe(inner, [answer], {sound: three[sound][i : i + 1]}, source=spec.source)[answer]
+        for i in range(3)
+    ]
+    flat = np.concatenate([one.reshape(1, -1) for one in alone])
+    return together.size == flat.size and bool(
+        np.allclose(together.reshape(3, -1), flat, rtol=1e-4, atol=1e-5)
+    )
+
+
+def _batches(ports: Ports) -> tuple[int, int]:
+    return (1, 3) if ports.batched else (1, 1)
+
+
+def _feed(ports: Ports, spec: Spec) -> Feed:
+    """Batch size -> random sound, and random states, for the graph with adopted names."""
+    rng = np.random.default_rng(0)
+
+    def feed(batch: int) -> dict[str, Values]:
+        sound = rng.normal(0, 0.1, (batch, spec.piece_samples)).astype(np.float32)
+        states = {
+            name: rng.normal(0, 0.1, zero.shape).astype(zero.dtype)
+            for name, zero in zeros(ports, batch=batch).items()
+        }
+        named = {ports.sound: as_the_model_wants(sound, ports, spec), **states}
+        return {PREFIX + name: value for name, value in named.items()}
+
+    return feed
+
+
+def _converted(inner: onnx.ModelProto, spec: Spec) -> onnx.ModelProto:
+    """The same at the operator set of our graphs."""
+    try:
+        converted: onnx.ModelProto = version_converter.convert_version(inner, OPSET)
+    # onnx.version_converter.ConvertError is a plain RuntimeError from C++.
+    except RuntimeError as error:
+        raise BundleError(
+            f"{spec.source}: the model cannot be brought to operator set {OPSET}: "
+            f"{str(error).splitlines()[0]}. Export it again at that set."
+        ) from None
+    sweep(converted)
+    return converted
