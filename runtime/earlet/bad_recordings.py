@@ -167,7 +167,7 @@ def mend(corpus: Path) -> str:
         return f"Repair or copy them again where they lie, or import anew: {again}."
     options = [f"--{name} {made[name]}" for name in ("kind", "size", "seed") if made.get(name)]
     again = " ".join(["earlet corpus build", *options, f"--out {corpus}"])
-    return f"Delete them and run the same build again, which makes what is missing: {again}."
+    return f"Delete what is bad and run the same build again, which makes what is missing: {again}."
 
 
 def _header(path: Path) -> Heard:
@@ -221,4 +221,5 @@ def _cut_off(got: int, frames: int) -> str:
 
 def _reason(error: Exception) -> str:
     """Its own words (those of libsndfile), without the path, which the message has already."""
-    return str(getattr(error, "error_string", error)).strip().rstrip(".")
+    told = str(getattr(error, "error_string", error)).strip().rstrip(".")
+    return told.removeprefix("Error : ")

@@ -91,6 +91,9 @@ def test_scores_are_written_with_the_asvspoof_sign_and_give_the_same_rates_back(
     )
     (again,) = evaluated(["evaluate", str(file), "--data", str(corpus)], capfd)
     assert again["binary"]["pooled"]["eer"] == direct["binary"]["pooled"]["eer"]
+    # Scores alone tell the pools too, also those that only the corpus knows.
+    assert {"known", "unknown", "tts", "conversion"} == set(again["binary"]["pools"])
+    assert again["binary"]["pools"] == direct["binary"]["pools"]
     manifest = find(exported).manifest
     trial = read_protocol(corpus, "eval")[0]
     raw = score_trials(

@@ -264,6 +264,7 @@ def test_a_bad_file_is_named_and_left_out_only_when_asked(
     assert f"1 of {total} files cannot be used" in told
     assert f"{root / file} ({root / origin}) {fault}" in told
     assert "--skip-bad" in told
+    assert ("--convert" in told) == (fault[:4] == "has ")
     assert not out.exists()
 
     assert run([*typed, "--skip-bad", "--json"]) == 0

@@ -214,8 +214,10 @@ def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
 def _told(bad: Mapping[str, str], *, of: int) -> str:
     named = [f"  {file} {fault}" for file, fault in list(bad.items())[:NAMED_AT_MOST]]
     more = f"\n  and {len(bad) - NAMED_AT_MOST} more" if len(bad) > NAMED_AT_MOST else ""
+    # Of missing and damaged ones a conversion makes nothing.
+    convert = any(fault.startswith("has ") for fault in bad.values())
+    hint = " (--convert, in a recipe convert = true, takes any rate and number of channels)"
     return (
         f"{len(bad)} of {of} files cannot be used:\n" + "\n".join(named) + f"{more}\nRepair them, "
-        "or leave them out with --skip-bad (--convert, in a recipe convert = true, takes any rate "
-        "and number of channels)."
+        f"or leave them out with --skip-bad{hint if convert else ''}."
     )
