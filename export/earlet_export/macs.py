@@ -21,7 +21,12 @@ def layer_macs(model: onnx.ModelProto) -> dict[str, int]:
     }
     shapes |= {w.name: tuple(w.dims) for w in inferred.graph.initializer}
     counts: dict[str, int] = {}
+    fixed = {w.name for w in inferred.graph.initializer}
     for node in inferred.graph.node:
+        if fixed.issuperset(filter(None, node.input)):
+            # Computed once, while the graph is loaded (`earlet_export.passes.compact_dft`).
+            fixed.update(node.output)
+            continue
         if node.op_type not in _WEIGHTED:
             continue
         out = shapes.get(node.output[0], ())

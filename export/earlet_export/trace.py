@@ -3,16 +3,21 @@
 Two, because only the second may become int8: the spectrum spans more decades than eight bits hold.
 Both keep the batch open and the length fixed to one window, which is all the runtime ever feeds;
 a fixed length lets ONNX Runtime plan its memory and fold the shape arithmetic away.
+
+The passes (`earlet_export.passes`) are applied here, so that whatever is quantized, proven, timed
+or shipped is what they left.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import onnx
 import torch
 from torch import Tensor, nn
 
 from earlet.errors import ParityError, UsageError
+from earlet_export.passes.compact_constants import compact_constants
+from earlet_export.passes.compact_dft import compact_dft
 from earlet_export.quiet import quiet
 from earlet_export.rules import check_rules
 from earlet_export.run import Runner
@@ -21,6 +26,10 @@ from earlet_export.tidy import tidy
 OPSET = 18
 FRONTEND, MODEL = "frontend", "model"
 WAVEFORM, FEATURES, LOGITS = "waveform", "features", "logits"
+
+# How the frontend's tables are kept in the file: as recipes that ONNX Runtime computes while it
+# loads the graph, or as numbers, which other engines may want.
+Kept = Literal["compact", "stored"]
 
 
 class Network(Protocol):
@@ -45,7 +54,7 @@ class Traced:
     window_samples: int
 
 
-def trace(network: Network, *, window_samples: int) -> Traced:
+def trace(network: Network, *, window_samples: int, kept: Kept = "compact") -> Traced:
     """Network in eval mode -> its two graphs, the same bytes each time.
 
     Raises UsageError for a network in training mode, ParityError where the exporter fails or a
@@ -65,6 +74,8 @@ def trace(network: Network, *, window_samples: int) -> Traced:
     frontend = _export(
         _Frontend(module), waveform, source=WAVEFORM, target=FEATURES, prefix=FRONTEND
     )
+    if kept == "compact":
+        frontend = compact_constants(compact_dft(frontend))
     model = _export(network.model, features, source=FEATURES, target=LOGITS, prefix=MODEL)
     return Traced(frontend=frontend, model=model, window_samples=window_samples)
 

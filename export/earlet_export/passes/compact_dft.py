@@ -1,0 +1,80 @@
+"""Stores Fourier and cosine kernels as the few integers that make them, instead of as numbers.
+
+A transform of 512 samples carries 130 kB of cosines, of 2048 samples a megabyte: more than the
+weights of a small int8 network. All of them are cos(2 pi (turns * j + start) / period) with whole
+numbers (`earlet_export.passes.waves`), so the graph computes them. Nothing in that depends on the
+input: ONNX Runtime does it once, while it loads the file ("constant folding", from ORT_ENABLE_BASIC
+on), and what runs afterwards is the same graph as before.
+
+Needs: any graph with stored constants; meant for the frontend's, after the model was quantized
+(the quantizer's own preprocessing would fold the recipes back into numbers).
+
+1. A float constant of `WORTH_BYTES` or more that `recognise` takes for waves becomes
+
+       Sin(numbers @ steps) * taper
+
+   `numbers`, a row each: its whole turns and where it starts. `steps`: 2 pi / period * (0, 1, 2 ..)
+   over 2 pi / period. In float64: the angles reach hundreds of turns, whose fractions float32 would
+   lose (1.5e-5 of the features, as others measured); float64 keeps ten digits of them, so only the
+   last rounding is left after the cast. Sin and not Cos, because ONNX Runtime has had Sin in
+   float64 the longest. Six nodes: a node costs more time while loading than a thousand sines.
+2. `numbers` are stored in the narrowest integer type that holds them, and so are the `steps` of
+   rows longer than `LONGEST_STORED`.
+3. A constant that gets no smaller this way stays as it is.
+
+Leaves: the same inputs, outputs and names of the nodes that were there. Each constant differs from
+the stored one by at most `waves.TOLERANCE` of its largest value, and by nothing where its window is
+a sum of cosines. That is checked on what ONNX Runtime itself computes, as is that it folds the
+recipes away. Raises ParityError where either does not hold.
+"""
+
+import math
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from earlet_export.passes.recipe import Recipe, replace_constants
+from earlet_export.passes.waves import TOLERANCE, Waves, recognise
+
+# Below this a recipe takes up about what it saves.
+WORTH_BYTES = 4096
+LONGEST_STORED = 64
+MARK = ":waves/"
+
+
+def compact_dft(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Graph with stored kernels -> the same graph with recipes for them, and checked."""
+    return replace_constants(model, _waves, mark=MARK, tolerance=TOLERANCE)
+
+
+def _waves(tensor: onnx.TensorProto) -> Recipe | None:
+    if tensor.data_type != TensorProto.FLOAT or tensor.ByteSize() < WORTH_BYTES:
+        return None
+    found = recognise(numpy_helper.to_array(tensor))
+    return None if found is None else recipe(tensor.name, found)
+
+
+def recipe(name: str, waves: Waves) -> Recipe:
+    """Rule 1: the nodes and constants that make the table `name`."""
+    made = Recipe(name, mark=MARK)
+    numbers = made.node("Cast", made.narrow("numbers", waves.numbers), to=TensorProto.DOUBLE)
+    angle = made.node("MatMul", numbers, _steps(made, waves))
+    table = made.node("Sin", angle)
+    if waves.taper.size > 1 or waves.taper.flat[0] != 1:
+        if waves.numbers.ndim > 2:
+            rows = np.array([-1, waves.shape[-1]])
+            table = made.node("Reshape", table, made.constant("rows", rows))
+        table = made.node("Mul", table, made.constant("taper", waves.taper[:, None]))
+    table = made.node("Cast", table, to=TensorProto.FLOAT)
+    made.node("Reshape", table, made.constant("shape", np.array(waves.shape)), output=name)
+    return made
+
+
+def _steps(made: Recipe, waves: Waves) -> str:
+    """The angles that the whole numbers multiply: stored where short, else counted out."""
+    if waves.length <= LONGEST_STORED:
+        return made.constant("steps", waves.steps)
+    counted = np.stack([np.arange(waves.length), np.ones(waves.length, dtype=int)])
+    whole = made.node("Cast", made.narrow("steps", counted), to=TensorProto.DOUBLE)
+    return made.node("Mul", whole, made.constant("angle", np.float64(2 * math.pi / waves.period)))
