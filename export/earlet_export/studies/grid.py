@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from earlet.bad_recordings import Need
 from earlet.errors import UsageError
 from earlet.labelled import read_labelled
 from earlet.manifest import canonical_json
@@ -85,12 +86,14 @@ def run_grid(
 
     The first seed of all variants comes first, so that a study that is cut off is a whole table
     with fewer seeds. `deadline`: asked before each training; True: begin no more. Raises
-    UsageError where `out` holds another study.
+    UsageError where `out` holds another study, CorpusError where eval cannot be heard.
     """
     wanted = in_order(variants)
     kept = {(v.name, seed): read_answer(out, v, seed) for v, seed in wanted}
     missing = [(v, seed) for v, seed in wanted if kept[v.name, seed] is None]
     yield from (answer for answer in kept.values() if answer is not None)
+    if missing:
+        refuse_unheard(variants)
     spent: list[float] = []
     for number, (variant, seed) in enumerate(missing):
         if deadline():
@@ -106,6 +109,20 @@ def run_grid(
         answer = train_and_judge(variant, seed, out=out, threads=threads, watcher=watcher(variant))
         spent.append(answer.done.minutes)
         yield answer
+
+
+def refuse_unheard(variants: Sequence[Variant]) -> None:
+    """Decode every recording of eval, which no training hears. Raises CorpusError naming the bad.
+
+    (A training looks at its own two splits before it begins.)
+    """
+    asked = []
+    for variant in variants:
+        data = variant.recipe.data
+        need = Need.of(data.window, sample_rate_hz=data.sample_rate_hz)
+        if (variant.corpus, need) not in asked:
+            asked.append((variant.corpus, need))
+            read_labelled(variant.corpus, limit=None, seed=0, split="eval").usable(need)
 
 
 def in_order(variants: Sequence[Variant]) -> list[tuple[Variant, int]]:
