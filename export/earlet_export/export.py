@@ -2,7 +2,7 @@
 
 import dataclasses
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,20 +18,23 @@ from earlet.golden import signals
 from earlet.manifest import Manifest
 from earlet.replay import replay
 from earlet_export.answers import Answers, Questions, Scale, ask, questions
+from earlet_export.exact import as_trained, in_float64
 from earlet_export.golden import golden_answers
 from earlet_export.join import join
+from earlet_export.ladder import Climber, Ladder, broken_features, climb
 from earlet_export.material import Material, at_three_levels
 from earlet_export.pack import bare_manifest, pack
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
 from earlet_export.quantize import nodes_of_modules, observe
 from earlet_export.report import Report
 from earlet_export.run import Runner
+from earlet_export.seam import up_to_features
 from earlet_export.sensitivity import Int8, settle
 from earlet_export.speed import faster_precision, measure, one_thread
 from earlet_export.trace import Traced, trace
 from earlet_export.write import refuse_existing, write_bundle
 from earlet_train.checkpoint import Checkpoint
-from earlet_train.network import numpy_logits
+from earlet_train.network import Network, numpy_logits
 from earlet_train.recipe import Promises
 
 Precision = Literal["auto", "fp32", "int8"]
@@ -83,7 +86,7 @@ def _build(
     on_step("tracing the network into two graphs")
     traced = trace(network, window_samples=recipe.data.window_samples)
     waves = signals(window=recipe.data.window, sample_rate_hz=recipe.data.sample_rate_hz)
-    asked = questions(waves, material.trials)
+    asked = questions(waves, material.trials, window=recipe.data.window)
     scale = Scale(
         positive=recipe.positive,
         positive_index=recipe.positive_index,
@@ -109,6 +112,8 @@ def _build(
     runs = {name: Runner.of(graph) for name, graph in graphs.items()}
     speeds = measure(network, runs, material.trials[0].windows[:1])
     answers = golden_answers(network, traced, waves)
+    on_step("climbing the ladder from float64 down, at three depths")
+    ladder = prover.ladder(network, graphs)
     report = Report(
         name=recipe.name,
         version=recipe.version,
@@ -117,6 +122,7 @@ def _build(
         golden_signals=len(waves),
         original_eer=prover.original_eer,
         features=answers.features,
+        ladder=ladder,
         rungs=rungs,
         promises=recipe.promises,
         calibration_clips=len(material.calibration),
@@ -149,7 +155,8 @@ class _Prover:
     ) -> None:
         self.asked, self.original, self.scale, self.promises = asked, original, scale, promises
         check_finite("the PyTorch original", original, asked)
-        self.original_eer = error_rate(original, asked=asked, scale=scale)
+        self.original_eer = error_rate(original.trials, trials=asked.trials, scale=scale)
+        self.answers: dict[str, Answers] = {}
 
     def kept(self, precision: str, graph: onnx.ModelProto) -> Rung:
         """The rung of a graph that keeps its promises. Raises ParityError where it does not."""
@@ -160,9 +167,30 @@ class _Prover:
         return rung
 
     def rung(self, precision: str, graph: onnx.ModelProto) -> Rung:
-        """One graph against the original."""
-        answers = ask(Runner.of(graph), self.asked)
+        """One graph against the original; `answers` keeps what the last one of its kind said."""
+        answers = self.answers[precision] = ask(Runner.of(graph), self.asked)
         return compare(precision, answers, self.original, asked=self.asked, scale=self.scale)
+
+    def ladder(self, network: Network, graphs: Mapping[str, onnx.ModelProto]) -> Ladder:
+        """Every graph at every depth, under the original in float64. Raises ParityError."""
+        found = climb(
+            self.asked,
+            torch=as_trained(network),
+            float64=in_float64(network, next(iter(self.asked.golden.values()))),
+            original=self.original,
+            graphs={
+                name: Climber(
+                    features=Runner.of(up_to_features(graph, source=f"the {name} graph")),
+                    answers=self.answers[name],
+                )
+                for name, graph in graphs.items()
+            },
+            scale=self.scale,
+        )
+        broken = broken_features(found, promises=self.promises)
+        if broken:
+            raise ParityError(f"{'; '.join(broken)}. No bundle was written. {_REMEDY['features']}")
+        return found
 
     def broken(self, rung: Rung) -> tuple[str, ...]:
         """The promises that it breaks."""
@@ -170,6 +198,8 @@ class _Prover:
 
 
 _REMEDY = {
+    "features": "Look in the frontend for operations that lose digits, and in the graph for a "
+    "frontend that was quantized, or change [promises] features_min_sqnr_db in the recipe.",
     "fp32": "Look in the frontend for operations that lose digits, or loosen [promises] "
     "fp32_max_abs_logit in the recipe and train again.",
     "int8": "Putting the worst layers back to float did not help while half of the work stayed "

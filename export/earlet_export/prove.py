@@ -5,17 +5,23 @@ rate rise. A value that is not finite is a failure of its own, whatever was prom
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earlet.agreement import Ranks, rank_agreement
 from earlet.errors import ParityError
 from earlet.metrics import EqualErrorRate, equal_error_rate_with_interval
-from earlet_export.answers import Answers, Questions, Scale
+from earlet_export.answers import Answer, Answers, Questions, Scale
+from earlet_export.material import ProofTrial
 
 Floats = NDArray[np.float64]
+
+# Golden signals that get a row of their own.
+EXTREMES = ("silence", "square at full scale")
 
 
 class Promises(Protocol):
@@ -24,6 +30,11 @@ class Promises(Protocol):
     @property
     def fp32_max_abs_logit(self) -> float:
         """On every proof signal."""
+        ...
+
+    @property
+    def features_min_sqnr_db(self) -> float:
+        """Of what the model hears in any graph, whose frontend is float, to what it heard."""
         ...
 
     @property
@@ -57,28 +68,55 @@ class AtLevel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rung:
-    """One graph against the original. `flips` of `decisions`: whole dev recordings.
+class Under:
+    """The same of whole recordings under some condition (`earlet_export.answers`)."""
+
+    condition: str
+    logits: Difference
+    flips: int
+    recordings: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """What two graphs make of the same whole recordings.
 
     `widest_flip`: the farthest from the threshold (in score) that the original stood where a
-    decision changed: small means that only undecided recordings changed.
+    decision changed: small means that only undecided recordings changed. `ranks`: whether they
+    put the recordings in one order.
     """
+
+    flips: int
+    decisions: int
+    widest_flip: float
+    ranks: Ranks
+    eer: EqualErrorRate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """One graph against the original. `flips` of `decisions`, `ranks`, `eer`: see `Decided`."""
 
     precision: str
     golden: Difference
     real: Difference
     levels: tuple[AtLevel, ...]
+    conditions: tuple[Under, ...]
     batch_of_three_max_abs: float
     flips: int
     decisions: int
     widest_flip: float
+    ranks: Ranks
     eer: EqualErrorRate
 
     @property
     def max_abs_logit(self) -> float:
         """The largest over everything that was asked."""
         return max(
-            self.golden.max_abs, self.real.max_abs, *(at.logits.max_abs for at in self.levels)
+            self.golden.max_abs,
+            self.real.max_abs,
+            *(at.logits.max_abs for at in self.levels),
+            *(under.logits.max_abs for under in self.conditions),
         )
 
     @property
@@ -92,9 +130,6 @@ def compare(
 ) -> Rung:
     """Answers of one graph and of the original -> Rung. Raises ParityError where not finite."""
     check_finite(f"the {precision} graph", answers, asked)
-    theirs, ours = scale.trial_scores(original.trials), scale.trial_scores(answers.trials)
-    flipped = _flips(theirs, ours, scale.threshold)
-    margins = np.abs(theirs - scale.threshold)[flipped]
     levels = []
     for peak_dbfs, logits in original.levels.items():
         moved = answers.levels[peak_dbfs]
@@ -107,16 +142,39 @@ def compare(
                 windows=len(logits),
             )
         )
+    decided = decide(answers.trials, original.trials, trials=asked.trials, scale=scale)
     return Rung(
         precision=precision,
         golden=difference(original.golden, answers.golden),
         real=difference(np.concatenate(original.trials), np.concatenate(answers.trials)),
         levels=tuple(levels),
+        conditions=_under_conditions(answers, original, asked=asked, scale=scale),
         batch_of_three_max_abs=difference(answers.alone, answers.batched).max_abs,
+        flips=decided.flips,
+        decisions=decided.decisions,
+        widest_flip=decided.widest_flip,
+        ranks=decided.ranks,
+        eer=decided.eer,
+    )
+
+
+def decide(
+    answers: Sequence[Answer],
+    original: Sequence[Answer],
+    *,
+    trials: Sequence[ProofTrial],
+    scale: Scale,
+) -> Decided:
+    """Logits [S, K] of each recording, by a graph and by the original -> Decided."""
+    theirs, ours = scale.trial_scores(original), scale.trial_scores(answers)
+    flipped = _flips(theirs, ours, scale.threshold)
+    margins = np.abs(theirs - scale.threshold)[flipped]
+    return Decided(
         flips=int(flipped.sum()),
         decisions=len(flipped),
         widest_flip=float(margins.max()) if len(margins) else 0.0,
-        eer=error_rate(answers, asked=asked, scale=scale),
+        ranks=rank_agreement(theirs, ours),
+        eer=error_rate(answers, trials=trials, scale=scale),
     )
 
 
@@ -137,14 +195,14 @@ def broken_promises(rung: Rung, *, original_eer: float, promises: Promises) -> t
         return tuple(broken)
     if rung.flip_rate > promises.int8_max_flip_rate:
         broken.append(
-            f"int8 changes {rung.flips} of {rung.decisions} dev decisions "
+            f"{rung.precision} changes {rung.flips} of {rung.decisions} dev decisions "
             f"({rung.flip_rate:.2%}); promised: at most {promises.int8_max_flip_rate:.2%}"
         )
     increase = rung.eer.eer - original_eer
     if increase > promises.int8_max_eer_increase:
         broken.append(
-            f"int8 raises the dev EER from {original_eer:.2%} to {rung.eer.eer:.2%}; promised: "
-            f"by at most {promises.int8_max_eer_increase:.2%}"
+            f"{rung.precision} raises the dev EER from {original_eer:.2%} to {rung.eer.eer:.2%}; "
+            f"promised: by at most {promises.int8_max_eer_increase:.2%}"
         )
     return tuple(broken)
 
@@ -152,45 +210,104 @@ def broken_promises(rung: Rung, *, original_eer: float, promises: Promises) -> t
 def check_finite(who: str, answers: Answers, asked: Questions) -> None:
     """Raise ParityError naming the first question to which `who` answered NaN or infinity."""
     for name, logits in zip(asked.golden, answers.golden, strict=True):
-        _refuse_nan(logits, f"{who} on the golden signal {name!r}")
+        refuse_not_finite(logits, f"{who} on the golden signal {name!r}")
     for heard, windows in zip(asked.trials, answers.trials, strict=True):
-        _refuse_nan(windows, f"{who} on {heard.trial.file}")
+        refuse_not_finite(windows, f"{who} on {heard.trial.file}")
     for level, windows in answers.levels.items():
-        _refuse_nan(windows, f"{who} on real sound at {level:g} dBFS")
-    _refuse_nan(answers.batched, f"{who} on a batch of three")
+        refuse_not_finite(windows, f"{who} on real sound at {level:g} dBFS")
+    for condition, recordings in answers.conditions.items():
+        for windows in recordings:
+            refuse_not_finite(windows, f"{who} on real sound ({condition})")
+    refuse_not_finite(answers.batched, f"{who} on a batch of three")
 
 
-def error_rate(answers: Answers, *, asked: Questions, scale: Scale) -> EqualErrorRate:
-    """EER on the dev recordings, with its interval over voices and machines."""
+def refuse_not_finite(values: NDArray[np.floating[Any]], where: str, what: str = "logits") -> None:
+    """Raise ParityError: `where` gives `what` that are NaN or infinite."""
+    bad = values[~np.isfinite(values)]
+    if len(bad):
+        raise ParityError(
+            f"{where} gives {what} that are not finite ({len(bad)} of {values.size}, the first "
+            f"{bad[0]}). Look for a logarithm, root or division without a floor in the frontend, "
+            "or weights that diverged in training."
+        )
+
+
+def error_rate(
+    answers: Sequence[Answer], *, trials: Sequence[ProofTrial], scale: Scale
+) -> EqualErrorRate:
+    """EER on whole recordings, with its interval over voices and machines."""
     return equal_error_rate_with_interval(
-        scale.trial_scores(answers.trials),
-        np.array([heard.trial.key == scale.positive for heard in asked.trials]),
-        groups=[heard.group for heard in asked.trials],
+        scale.trial_scores(answers),
+        np.array([heard.trial.key == scale.positive for heard in trials]),
+        groups=[heard.group for heard in trials],
         rng=np.random.default_rng(0),
     )
 
 
-def difference(exact: NDArray[np.float32], moved: NDArray[np.float32]) -> Difference:
+def difference(exact: NDArray[np.floating[Any]], moved: NDArray[np.floating[Any]]) -> Difference:
     """Two arrays of one shape -> how far apart."""
-    a, b = exact.astype(np.float64), moved.astype(np.float64)
-    error = float(np.square(a - b).sum())
-    signal = float(np.square(a).sum())
-    return Difference(
-        max_abs=float(np.abs(a - b).max()),
-        mean_abs=float(np.abs(a - b).mean()),
-        sqnr_db=10 * math.log10(signal / error) if error > 0 and signal > 0 else None,
+    gap = Gap()
+    gap.add(exact, moved)
+    return gap.difference()
+
+
+class Gap:
+    """The same of arrays too many to hold at once."""
+
+    def __init__(self) -> None:
+        self._max, self._sum, self._count = 0.0, 0.0, 0
+        self._error, self._signal = 0.0, 0.0
+
+    def add(self, exact: NDArray[np.floating[Any]], moved: NDArray[np.floating[Any]]) -> float:
+        """Two arrays of one shape -> the largest difference of these."""
+        a, b = exact.astype(np.float64), moved.astype(np.float64)
+        if a.shape != b.shape:
+            raise ParityError(f"expected an answer of shape {a.shape}, found {b.shape}.")
+        away = np.abs(a - b)
+        largest = float(away.max())
+        # numpy's maximum, unlike Python's, does not lose a NaN.
+        self._max = float(np.maximum(self._max, largest))
+        self._sum += float(away.sum())
+        self._count += away.size
+        self._error += float(np.square(away).sum())
+        self._signal += float(np.square(a).sum())
+        return largest
+
+    def difference(self) -> Difference:
+        """Over everything that was added."""
+        error, signal = self._error, self._signal
+        return Difference(
+            max_abs=self._max,
+            mean_abs=self._sum / max(1, self._count),
+            sqnr_db=10 * math.log10(signal / error) if error > 0 and signal > 0 else None,
+        )
+
+
+def _under_conditions(
+    answers: Answers, original: Answers, *, asked: Questions, scale: Scale
+) -> tuple[Under, ...]:
+    """The conditions that were asked, after the golden signals that are one by themselves."""
+    names = list(asked.golden)
+    groups: dict[str, tuple[Sequence[Answer], Sequence[Answer]]] = {}
+    for name in EXTREMES:
+        if name in names:
+            i = names.index(name)
+            groups[name] = ([original.golden[i : i + 1]], [answers.golden[i : i + 1]])
+    for name, recordings in original.conditions.items():
+        groups[name] = (recordings, answers.conditions[name])
+    return tuple(
+        Under(
+            condition=name,
+            logits=difference(np.concatenate(theirs), np.concatenate(ours)),
+            flips=int(
+                _flips(scale.trial_scores(theirs), scale.trial_scores(ours), scale.threshold).sum()
+            ),
+            recordings=len(theirs),
+        )
+        for name, (theirs, ours) in groups.items()
     )
 
 
 def _flips(theirs: Floats, ours: Floats, threshold: float) -> NDArray[np.bool_]:
     flipped: NDArray[np.bool_] = (theirs >= threshold) != (ours >= threshold)
     return flipped
-
-
-def _refuse_nan(logits: NDArray[np.float32], where: str) -> None:
-    if not np.isfinite(logits).all():
-        raise ParityError(
-            f"{where} gives logits that are not finite ({logits.ravel()[:4]}). Look for a "
-            "logarithm, root or division without a floor in the frontend, or weights that diverged "
-            "in training."
-        )

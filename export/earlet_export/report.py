@@ -1,13 +1,17 @@
 """The evidence of an export, as data (report.json) and as a page (report.md)."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from earlet.accuracy import Accuracy, Rate
+from earlet.accuracy import Accuracy
 from earlet.manifest import canonical_json
 from earlet.metrics import EqualErrorRate
+from earlet_export.ladder import Ladder
+from earlet_export.ladder_page import CONDITION_HEADER, condition_rows, ladder_parts
+from earlet_export.markdown import columns, decibels, percent, rate_words
+from earlet_export.markdown import table as table  # also for whoever asks here
 from earlet_export.prove import Difference, Rung
 from earlet_export.sensitivity import Damage
 from earlet_export.speed import Speed
@@ -31,6 +35,7 @@ class Report:
     golden_signals: int
     original_eer: EqualErrorRate
     features: Difference
+    ladder: Ladder
     rungs: Mapping[str, Rung]
     promises: Promises
     calibration_clips: int
@@ -75,11 +80,7 @@ def summary(report: Report, sizes_bytes: Mapping[str, int]) -> str:
         )
         for row in ladder[1:]
     ]
-    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in (header, *rows)
-    ]
+    lines = columns(header, rows)
     words = [f"default precision: {report.default_precision}"]
     if "int8" in report.rungs and report.default_precision == "fp32":
         words.append("int8 is not faster here: use it for its size, or where `bench` says so")
@@ -99,24 +100,12 @@ def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
         "## The ladder",
         table(ladder[0], ladder[1:]),
         _kept_words(report),
-        f"Features (waveform to spectrum, golden signals): max difference "
-        f"{report.features.max_abs:.2g}, {_db(report.features)}.",
+        *ladder_parts(report.ladder, report.rungs, original_eer=report.original_eer),
         *held_out_parts(report),
-        "## At other levels",
-        table(
-            ("precision", "peak dBFS", "max abs logit", "SQNR dB", "decision flips"),
-            [
-                (
-                    rung.precision,
-                    f"{at.peak_dbfs:g}",
-                    f"{at.logits.max_abs:.2g}",
-                    _decibels(at.logits),
-                    f"{at.flips} of {at.windows}",
-                )
-                for rung in report.rungs.values()
-                for at in rung.levels
-            ],
-        ),
+        "## At other levels, of other lengths",
+        f"Levels: {_few(report)}. Other conditions: the same windows cut short, several in a row, "
+        "or clipped; and the two most extreme golden signals.",
+        table(CONDITION_HEADER, condition_rows(report.rungs)),
         "## Promises of the recipe",
         table(
             ("promise", "limit", "found"),
@@ -168,7 +157,7 @@ def ladder_rows(report: Report) -> list[tuple[str, ...]]:
             percent(rung.eer),
             f"{rung.max_abs_logit:.2g}",
             f"{rung.real.mean_abs:.2g}",
-            _decibels(rung.real),
+            decibels(rung.real.sqnr_db),
             f"{rung.flips} of {rung.decisions}",
         )
         for name, rung in report.rungs.items()
@@ -222,27 +211,6 @@ _POOLS = {
 }
 
 
-def rate_words(rate: Rate) -> str:
-    """`12.3 % (10.1 to 14.9)`."""
-    return f"{100 * rate.eer:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def percent(eer: EqualErrorRate) -> str:
-    """`12.3 % (10.1 to 14.9)`."""
-    interval = (
-        ""
-        if eer.low is None or eer.high is None
-        else (f" ({100 * eer.low:.1f} to {100 * eer.high:.1f})")
-    )
-    return f"{100 * eer.eer:.1f} %{interval}"
-
-
 def _promise_rows(report: Report) -> list[tuple[str, str, str]]:
     promises = report.promises
     rows = [
@@ -251,6 +219,14 @@ def _promise_rows(report: Report) -> list[tuple[str, str, str]]:
             f"{promises.fp32_max_abs_logit:.2g}",
             f"{report.rungs['fp32'].max_abs_logit:.2g}",
         )
+    ]
+    rows += [
+        (
+            f"features of {name}: SQNR in dB at least",
+            f"{promises.features_min_sqnr_db:g}",
+            decibels(step.from_torch.sqnr_db),
+        )
+        for name, step in report.ladder.features.items()
     ]
     if "int8" in report.rungs:
         rung = report.rungs["int8"]
@@ -293,11 +269,3 @@ def _kept_words(report: Report) -> str:
 def _few(report: Report) -> str:
     some = next(iter(report.rungs.values())).levels
     return f"{some[0].windows} of their windows at {len(some)} levels"
-
-
-def _decibels(found: Difference) -> str:
-    return "exact" if found.sqnr_db is None else f"{found.sqnr_db:.1f}"
-
-
-def _db(found: Difference) -> str:
-    return "equal" if found.sqnr_db is None else f"SQNR {found.sqnr_db:.0f} dB"

@@ -7,6 +7,7 @@ import numpy as np
 from earlet.bundle import Bundle
 from earlet.errors import BundleError
 from earlet.golden import GoldenRecord, digest, signals
+from earlet.hearing import Hearing, hear_again
 from earlet.scores import scores
 from earlet.session import Session
 from earlet.windows import Waveform
@@ -37,6 +38,23 @@ def replay(bundle: Bundle, precision: str | None = None, threads: int = 1) -> Re
     precision = bundle.precision(precision)
     session = bundle.session(precision, threads=threads)
     return replay_session(session, bundle, precision=precision, record=bundle.golden())
+
+
+def replay_features(
+    bundle: Bundle, precision: str | None = None, threads: int = 1
+) -> Hearing | None:
+    """What the model of one graph hears, against what it heard in PyTorch. None: see `hear_again`.
+
+    Raises BundleError, UsageError.
+    """
+    record = bundle.golden()
+    return hear_again(
+        bundle,
+        bundle.precision(precision),
+        record=record,
+        waves=_same_signals(bundle, record),
+        threads=threads,
+    )
 
 
 def replay_session(

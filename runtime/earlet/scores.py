@@ -1,5 +1,7 @@
 """From logits to a score: the log-odds of the one label that a detector is built to find."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ def scores(logits: NDArray[np.float32], manifest: Manifest) -> Floats:
     return calibrate(raw, manifest.calibration)
 
 
-def log_odds(logits: NDArray[np.float32], *, positive_index: int) -> Floats:
+def log_odds(logits: NDArray[np.floating[Any]], *, positive_index: int) -> Floats:
     """Logits [B, K] -> log(p / (1 - p)) of one class under the softmax [B], any real number.
 
     That is logit[positive] - logsumexp(the others): exact where the softmax itself would round

@@ -37,7 +37,7 @@ class Session:
         # onnxruntime would follow a tensor's pointer to another file; this refuses it.
         self.metadata: Mapping[str, str] = inspect(model, source=source).metadata
         accept(self.metadata)
-        self._run = _open(model, source=source, threads=threads)
+        self._run = open_graph(model, source=source, threads=threads)
         self._check_contract()
 
     @property
@@ -96,7 +96,7 @@ class Session:
                 )
 
 
-def _open(model: bytes, *, source: str, threads: int) -> Any:
+def open_graph(model: bytes, *, source: str, threads: int) -> Any:
     """Bytes -> onnxruntime.InferenceSession on the CPU alone."""
     try:
         import onnxruntime

@@ -47,7 +47,7 @@ def asked() -> Questions:
         for sign in (1, -1)
     ]
     golden = {f"g{i}": np.full(T, i / 10, dtype=np.float32) for i in range(4)}
-    return questions(golden, trials)
+    return questions(golden, trials, window=SCALE.window)
 
 
 def rung_of(asked: Questions, *, shift: float, precision: str = "int8") -> Rung:

@@ -17,6 +17,7 @@ def test_the_page_and_the_data_tell_the_same_numbers(exported: Exported) -> None
     assert "Default precision: **int8**" in page
     assert data["promises"] == {
         "fp32_max_abs_logit": 1e-4,
+        "features_min_sqnr_db": 60.0,
         "int8_max_flip_rate": 0.02,
         "int8_max_eer_increase": 0.01,
     }

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,3 +171,31 @@ def test_no_corpus_at_all_leaves_with_2(verify: Verify, shared_bundle: Path) -> 
     code, _, err = verify(shared_bundle, "--data", "nowhere")
     assert code == 2
     assert "there is no folder nowhere" in err
+
+
+def test_the_original_needs_torch_and_its_absence_leaves_with_3(shared_bundle: Path) -> None:
+    # As on a board: the package that holds bundles against originals is there, torch is not.
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from earlet.cli import run\n"
+        f"sys.exit(run(['verify', {str(shared_bundle)!r}, '--against', 'run', '--data', 'x']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    assert "this needs the Python package 'torch'" in done.stderr
+    assert "pip install 'earlet[train]'" in done.stderr
+
+
+def test_where_no_package_can_hold_it_against_its_original_it_leaves_with_3(
+    verify: Verify, shared_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earlet.against.GROUP", "earlet.a_group_that_nobody_offers")
+    code, _, err = verify(shared_bundle, "--against", "run")
+    assert code == 3
+    assert "pip install 'earlet[train]'" in err
+
+
+def test_without_an_original_the_record_says_so(verify: Verify, shared_bundle: Path) -> None:
+    assert json.loads(verify(shared_bundle, "--json")[1])["against"] is None

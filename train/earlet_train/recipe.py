@@ -71,10 +71,13 @@ class Promises:
     """[promises]: what an exported bundle must keep, or it is not written.
 
     `fp32_max_abs_logit`: against the PyTorch original on every proof signal.
+    `features_min_sqnr_db`: what the model hears, in any graph, against what it heard in PyTorch:
+    the frontend stays in float, so this holds for int8 too.
     `int8_max_flip_rate`: share of decisions that may change; `int8_max_eer_increase`: in 0..1.
     """
 
     fp32_max_abs_logit: Positive = 1e-4
+    features_min_sqnr_db: Positive = 60.0
     int8_max_flip_rate: Rate = 0.02
     int8_max_eer_increase: Rate = 0.01
 

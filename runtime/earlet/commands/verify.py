@@ -1,6 +1,5 @@
 """`earlet verify`: prove on this machine that a bundle still is what was exported."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,14 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from earlet.accuracy import Accuracy, measure_accuracy
+from earlet.against import Ladder, Plan, climb_against
 from earlet.bad_recordings import Need, left_out
 from earlet.bundle import Bundle, find
+from earlet.hearing import Hearing
 from earlet.labelled import LabelledSet, read_labelled
 from earlet.manifest import SCHEMA as MANIFEST_SCHEMA
 from earlet.manifest import canonical_json
-from earlet.replay import Replay, replay
+from earlet.replay import Replay, replay, replay_features
 
 SCHEMA = "earlet.verify/1"
+# As many dev recordings as the export proves a bundle on.
+PROOF_CLIPS = 400
 
 Scored = Mapping[str, Accuracy]
 
@@ -35,9 +38,26 @@ def verify(
         Path | None,
         typer.Option(help="Labelled corpus (ASVspoof layout): error rate and decision flips too."),
     ] = None,
-    split: Annotated[str, typer.Option(help="Its split: train, dev or eval.")] = "eval",
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CHECKPOINT",
+            help="The training run or checkpoint it was exported from: the whole ladder, from "
+            "float64 to int8, asked anew. Needs PyTorch.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Its split: train, dev or eval [default: eval; with --against dev, which the "
+            "promises are about]."
+        ),
+    ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="At most that many recordings, drawn by attack.")
+        int | None,
+        typer.Option(
+            help="At most that many recordings, drawn by attack [default: all; with --against 400]."
+        ),
     ] = None,
     skip_bad: Annotated[
         bool,
@@ -53,30 +73,52 @@ def verify(
     no torch, so run it on the board itself. Exit code 0: all as exported; 1: a graph answers
     otherwise on this machine; 4: a file is missing or changed.
 
+    With --against, on a development machine: the bundle's files against the PyTorch network
+    itself, at three depths (features, logits, decisions), on golden signals and recordings. What
+    breaks a promise of the recipe, or what the manifest says and the checkpoint does not, leaves
+    with exit code 1. This finds a bundle whose graph, golden answers and hashes were all forged
+    to fit each other.
+
     \b
     Example:
         earlet verify my-bundle
         earlet verify my-bundle --data corpus --limit 200
+        earlet verify my-bundle --against runs/mine --data corpus
     """  # noqa: D301
     opened = find(bundle)
     files = opened.check_files()
     chosen = opened.precisions if precision is None else (opened.precision(precision),)
     labelled = None
-    if data is not None:
-        labelled = _listen(opened, data, split=split, limit=limit, skip_bad=skip_bad)
+    if data is not None and against is None:
+        labelled = _listen(opened, data, split=split or "eval", limit=limit, skip_bad=skip_bad)
     replays = [replay(opened, name, threads) for name in chosen]
+    hearings = [replay_features(opened, name, threads) for name in chosen]
     scored: Scored = {}
     if labelled is not None:
         scored = _score(opened, chosen, labelled, threads=threads)
+    ladder: Ladder | None = None
+    if against is not None:
+        plan = Plan(
+            precisions=chosen,
+            data=data,
+            split=split or "dev",
+            limit=limit or PROOF_CLIPS,
+            threads=threads,
+            skip_bad=skip_bad,
+            on_step=lambda words: typer.echo(f"… {words}", err=True),
+        )
+        ladder = climb_against(opened, against, plan)
     if as_json:
-        record = _record(opened, files, replays, scored)
+        record = _record(opened, files, replays, hearings, scored, ladder)
         typer.echo(canonical_json(record), nl=False)
     else:
         manifest = opened.manifest
         typer.echo(f"{manifest.name} {manifest.version}: {len(files)} files, every hash as written")
-        for line in itertools.chain(map(_replay_line, replays), _labelled_lines(scored)):
+        held = [] if ladder is None else ladder.lines()
+        heard = [line for one in hearings for line in _hearing_lines(one)]
+        for line in (*map(_replay_line, replays), *heard, *_labelled_lines(scored), *held):
             typer.echo(line)
-    if not all(one.ok for one in replays):
+    if not _all_ok(replays, hearings, ladder):
         raise typer.Exit(1)
 
 
@@ -93,6 +135,24 @@ def _replay_line(one: Replay) -> str:
         f"{one.signals} golden signals (allowed {one.tolerance:.2g}; worst: {one.worst_signal}), "
         f"{flips}"
     )
+
+
+def _hearing_lines(one: Hearing | None) -> list[str]:
+    """Says which half of a graph is at fault; nothing where its features are as they were."""
+    if one is None or one.ok:
+        return []
+    return [
+        f"the {one.precision} graph hears other features than the original did, most on "
+        f"{one.worst_signal!r} ({one.worst:.3g} times as far as a float frontend may be): its "
+        "frontend is at fault"
+    ]
+
+
+def _all_ok(
+    replays: Sequence[Replay], hearings: Sequence[Hearing | None], ladder: Ladder | None
+) -> bool:
+    heard = all(one is None or one.ok for one in hearings)
+    return all(one.ok for one in replays) and heard and not (ladder and ladder.broken)
 
 
 def _listen(
@@ -145,8 +205,10 @@ _POOLS = {"known": "attacks like those in training", "unknown": "other attacks",
 def _record(
     bundle: Bundle,
     files: Sequence[str],
-    replays: list[Replay],
+    replays: Sequence[Replay],
+    hearings: Sequence[Hearing | None],
     scored: Scored,
+    ladder: Ladder | None,
 ) -> dict[str, Any]:
     """JSON of all of it; what is not finite becomes null, with `finite: false` beside it."""
     manifest = bundle.manifest
@@ -155,7 +217,7 @@ def _record(
         "model": manifest.name,
         "version": manifest.version,
         "manifest_schema": MANIFEST_SCHEMA,
-        "ok": all(one.ok for one in replays),
+        "ok": _all_ok(replays, hearings, ladder),
         "files": list(files),
         "golden": [
             {
@@ -164,5 +226,15 @@ def _record(
             }
             for one in replays
         ],
+        "features": [
+            {
+                **asdict(one),
+                "worst": one.worst if math.isfinite(one.worst) else None,
+                "ok": one.ok,
+            }
+            for one in hearings
+            if one is not None
+        ],
         "labelled": {precision: asdict(one) for precision, one in scored.items()},
+        "against": None if ladder is None else dict(ladder.record()),
     }
