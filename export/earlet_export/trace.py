@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from earlet.errors import ParityError, UsageError
 from earlet_export.passes.compact_constants import compact_constants
 from earlet_export.passes.compact_dft import compact_dft
+from earlet_export.passes.fold_batch_norm import fold_batch_norm
 from earlet_export.quiet import quiet
 from earlet_export.rules import check_rules
 from earlet_export.run import Runner
@@ -116,6 +117,7 @@ def _export(
         ) from error
     assert program is not None
     graph = tidy(program.model_proto, prefix=prefix, source=source, target=target)
+    graph = fold_batch_norm(graph)
     check_rules(graph, part=prefix)
     _check_open_batch(graph, example, part=prefix)
     return graph
