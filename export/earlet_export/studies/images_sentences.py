@@ -15,8 +15,9 @@ BY_RULE = (
     "leaves out 0"
 )
 PAIRS = (
-    "A pair is two trainings with the same seed in rows that are otherwise equal. The intervals "
-    "hold seeds alone: other speakers and attacks would move the figures further."
+    "A pair is two trainings with the same seed in rows that are otherwise equal; ± beside it is "
+    "over the pairs. The intervals hold seeds alone: other speakers and attacks would move the "
+    "figures further."
 )
 
 
