@@ -23,6 +23,28 @@ def export(
             help="auto: both, the faster one here by default; fp32: no int8; int8: int8 by default."
         ),
     ] = "auto",
+    fp16: Annotated[
+        bool,
+        typer.Option(
+            "--fp16",
+            help="Also write fp16.onnx: the model's weights in 16 bits, half the bytes of fp32 and "
+            "no faster. Never the default.",
+        ),
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run that this one was fine-tuned from (--quantization-aware): int8 is held "
+            "against its error rate."
+        ),
+    ] = None,
+    frontend: Annotated[
+        Literal["compact", "stored"],
+        typer.Option(
+            help="compact: Fourier kernels as short recipes that ONNX Runtime computes while "
+            "loading; stored: as numbers, for engines that do not."
+        ),
+    ] = "compact",
     proof_clips: Annotated[
         int, typer.Option(min=10, help="At most this many dev recordings prove the result.")
     ] = 400,
@@ -49,6 +71,11 @@ def export(
     Exports the network with its frontend to ONNX, quantizes the model to int8, and compares both
     with the PyTorch original on golden signals and on real recordings. Where a promise of the
     recipe is broken, nothing is written and the exit code is 1.
+
+    int8 is static: its ranges are learned here, from the train split. (Dynamic quantization, which
+    measures them anew on every run, is not offered: for convolutions it is slower than fp32.) Where
+    plain int8 breaks its promise, other calibrations are tried, then layers in float, and the
+    report shows what each of them would cost.
 
     \b
     Example:
@@ -94,6 +121,9 @@ def export(
         # A run that keeps its corpus in its own folder knows the name of it.
         data=corpus.resolve().name if data else checkpoint.origin.corpus,
         precision=precision,
+        fp16=fp16,
+        against=load_checkpoint(against) if against else None,
+        frontend=frontend,
         replace=force,
         on_step=step,
     )

@@ -4,6 +4,7 @@ import dataclasses
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -19,19 +20,23 @@ from earlet.manifest import Manifest
 from earlet.replay import replay
 from earlet_export.answers import Answers, Questions, Scale, ask, questions
 from earlet_export.exact import as_trained, in_float64
+from earlet_export.fp16 import as_fp16
+from earlet_export.frontier import exact, frontier
+from earlet_export.frontier_picture import FRONTIER_PICTURE, frontier_png
 from earlet_export.golden import golden_answers
+from earlet_export.int8 import Proof, calibrated, make_int8
 from earlet_export.join import join
 from earlet_export.ladder import Climber, Ladder, broken_features, climb
-from earlet_export.material import Material, at_three_levels
+from earlet_export.linter import lint
+from earlet_export.material import Material
 from earlet_export.pack import bare_manifest, pack
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
-from earlet_export.quantize import nodes_of_modules, observe
-from earlet_export.report import Report
+from earlet_export.report import Against, Report
 from earlet_export.run import Runner
 from earlet_export.seam import up_to_features
-from earlet_export.sensitivity import Int8, settle
+from earlet_export.search import Int8
 from earlet_export.speed import faster_precision, measure, one_thread
-from earlet_export.trace import Traced, trace
+from earlet_export.trace import Kept, trace
 from earlet_export.write import refuse_existing, write_bundle
 from earlet_train.checkpoint import Checkpoint
 from earlet_train.network import Network, numpy_logits
@@ -39,9 +44,6 @@ from earlet_train.recipe import Promises
 
 Precision = Literal["auto", "fp32", "int8"]
 Step = Callable[[str], None]
-
-# Clips that rank the layers when int8 alone breaks its promise; each layer is run on all of them.
-RANKING_CLIPS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,31 +62,54 @@ def export_bundle(
     out: Path,
     data: str,
     precision: Precision = "auto",
+    fp16: bool = False,
+    against: Checkpoint | None = None,
+    frontend: Kept = "compact",
     replace: bool = False,
     on_step: Step = lambda _: None,
 ) -> Exported:
     """Checkpoint and real recordings -> the bundle `out`, or nothing.
 
     `data` names the corpus in the report. `precision`: `fp32` leaves int8 out; `int8` makes it the
-    default; `auto` makes it the default where it is faster here. Raises ParityError where a
-    promise of the recipe is broken, UsageError where `out` cannot be written.
+    default; `auto` makes it the default where it is faster here. `fp16` adds a third, smaller
+    graph. `against`: the run that this one was fine-tuned from, whose EER int8 may not raise.
+    `frontend`: its tables as recipes or, for other engines than ONNX Runtime, as numbers.
+    Raises ParityError where a promise of the recipe is broken, UsageError where `out` cannot be
+    written.
     """
     refuse_existing(out, replace=replace)
     with one_thread():
-        manifest, files, report = _build(checkpoint, material, data, precision, on_step)
+        manifest, files, report = _build(
+            checkpoint,
+            material,
+            data=data,
+            precision=precision,
+            fp16=fp16,
+            against=against,
+            frontend=frontend,
+            on_step=on_step,
+        )
     on_step(f"writing and verifying {out}")
     write_bundle(out, files, replace=replace, check=_check)
     return Exported(path=out, manifest=manifest, report=report)
 
 
 def _build(
-    checkpoint: Checkpoint, material: Material, data: str, precision: Precision, on_step: Step
+    checkpoint: Checkpoint,
+    material: Material,
+    *,
+    data: str,
+    precision: Precision,
+    fp16: bool,
+    against: Checkpoint | None,
+    frontend: Kept,
+    on_step: Step,
 ) -> tuple[Manifest, dict[str, bytes], Report]:
     """Everything but the writing."""
     recipe, origin = checkpoint.recipe, checkpoint.origin
     network = checkpoint.network()
     on_step("tracing the network into two graphs")
-    traced = trace(network, window_samples=recipe.data.window_samples)
+    traced = trace(network, window_samples=recipe.data.window_samples, kept=frontend)
     waves = signals(window=recipe.data.window, sample_rate_hz=recipe.data.sample_rate_hz)
     asked = questions(waves, material.trials, window=recipe.data.window)
     scale = Scale(
@@ -96,7 +121,10 @@ def _build(
     )
     on_step(f"asking the PyTorch original about {len(asked.trials)} dev recordings")
     original = ask(numpy_logits(network), asked)
-    prover = _Prover(asked=asked, original=original, scale=scale, promises=recipe.promises)
+    before = _against(against, asked, scale) if against else None
+    prover = _Prover(
+        asked=asked, original=original, scale=scale, promises=recipe.promises, against=before
+    )
 
     on_step("proving fp32")
     graphs = {"fp32": join(traced.frontend, traced.model)}
@@ -104,9 +132,13 @@ def _build(
     int8: Int8 | None = None
     if precision != "fp32":
         on_step(f"quantizing with {len(material.calibration)} train recordings, proving int8")
-        int8 = _settle(traced, material, prover, exclude=recipe.export.exclude)
+        int8 = make_int8(traced, material, prover.of_int8(), wanted=recipe.export)
         graphs["int8"] = join(traced.frontend, int8.model)
         rungs["int8"] = prover.kept("int8", graphs["int8"])
+    if fp16:
+        on_step("proving fp16")
+        graphs["fp16"] = as_fp16(graphs["fp32"])
+        rungs["fp16"] = prover.kept("fp16", graphs["fp16"])
 
     on_step("timing the original and its graphs side by side")
     runs = {name: Runner.of(graph) for name, graph in graphs.items()}
@@ -130,6 +162,15 @@ def _build(
         ranking=int8.ranking if int8 else (),
         speeds=speeds,
         default_precision=faster_precision(speeds) if precision == "auto" else precision,
+        frontier=frontier(
+            exact(rungs["fp32"]),
+            int8,
+            original_eer=prover.promised_from,
+            sizes_bytes={name: graph.ByteSize() for name, graph in graphs.items()},
+            speeds=speeds,
+        ),
+        calibration=calibrated(int8, material) if int8 else None,
+        against=before,
         versions=_versions(),
         machine=platform.machine(),
         left_out={one.trial.file: one.why for one in material.left_out},
@@ -143,7 +184,10 @@ def _build(
             reference="torch",
         )
         report = dataclasses.replace(report, held_out=held_out)
-    manifest, files = pack(checkpoint, report, graphs=graphs, record=answers.record)
+    pictures = {FRONTIER_PICTURE: frontier_png(report.frontier)} if int8 else {}
+    manifest, files = pack(
+        checkpoint, report, graphs=graphs, record=answers.record, pictures=pictures
+    )
     return manifest, files, report
 
 
@@ -151,11 +195,18 @@ class _Prover:
     """Holds what every rung is compared with."""
 
     def __init__(
-        self, *, asked: Questions, original: Answers, scale: Scale, promises: Promises
+        self,
+        *,
+        asked: Questions,
+        original: Answers,
+        scale: Scale,
+        promises: Promises,
+        against: Against | None,
     ) -> None:
         self.asked, self.original, self.scale, self.promises = asked, original, scale, promises
         check_finite("the PyTorch original", original, asked)
         self.original_eer = error_rate(original.trials, trials=asked.trials, scale=scale)
+        self.promised_from = (against.eer if against else self.original_eer).eer
         self.answers: dict[str, Answers] = {}
 
     def kept(self, precision: str, graph: onnx.ModelProto) -> Rung:
@@ -192,9 +243,19 @@ class _Prover:
             raise ParityError(f"{'; '.join(broken)}. No bundle was written. {_REMEDY['features']}")
         return found
 
+    def of_int8(self) -> Proof:
+        """What every candidate for int8 is held against."""
+        return Proof(
+            asked=self.asked,
+            original=self.original,
+            scale=self.scale,
+            rung=partial(self.rung, "int8"),
+            broken=self.broken,
+        )
+
     def broken(self, rung: Rung) -> tuple[str, ...]:
         """The promises that it breaks."""
-        return broken_promises(rung, original_eer=self.original_eer.eer, promises=self.promises)
+        return broken_promises(rung, original_eer=self.promised_from, promises=self.promises)
 
 
 _REMEDY = {
@@ -202,29 +263,23 @@ _REMEDY = {
     "frontend that was quantized, or change [promises] features_min_sqnr_db in the recipe.",
     "fp32": "Look in the frontend for operations that lose digits, or loosen [promises] "
     "fp32_max_abs_logit in the recipe and train again.",
-    "int8": "Putting the worst layers back to float did not help while half of the work stayed "
-    "int8. Export with --precision fp32, or change [promises] or [export] in the recipe.",
+    "int8": "Neither other ways of calibrating nor the worst layers in float helped while half of "
+    "the work stayed int8. Train on with int8 in mind (earlet train RECIPE --weights RUN "
+    "--quantization-aware), export with --precision fp32, or change [promises] or [export] in the "
+    "recipe.",
+    "fp16": "Export without --fp16: these weights need 32 bits.",
 }
 
 
-def _settle(
-    traced: Traced, material: Material, prover: _Prover, *, exclude: tuple[str, ...]
-) -> Int8:
-    """The int8 model graph, calibrated through the fp32 frontend."""
-    frontend = Runner.of(traced.frontend)
-    clips = at_three_levels(material.calibration)
-    ranges = observe(traced.model, (frontend(clip) for clip in clips))
-    some = [frontend(window[None]) for window in material.calibration[:RANKING_CLIPS]]
-
-    def holds(model: onnx.ModelProto) -> bool:
-        return not prover.broken(prover.rung("int8", join(traced.frontend, model)))
-
-    return settle(
-        traced.model,
-        ranges,
-        np.concatenate(some),
-        holds=holds,
-        exclude=nodes_of_modules(traced.model, exclude),
+def _against(checkpoint: Checkpoint, asked: Questions, scale: Scale) -> Against:
+    """What the run that this one was fine-tuned from says of the same recordings."""
+    logits = numpy_logits(checkpoint.network())
+    trials = [
+        np.concatenate([logits(window[None]) for window in heard.windows]) for heard in asked.trials
+    ]
+    return Against(
+        checkpoint_sha256=checkpoint.sha256,
+        eer=error_rate(trials, trials=asked.trials, scale=scale),
     )
 
 

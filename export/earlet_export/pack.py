@@ -29,8 +29,11 @@ def pack(
     *,
     graphs: Mapping[str, onnx.ModelProto],
     record: GoldenRecord,
+    pictures: Mapping[str, bytes],
 ) -> tuple[Manifest, dict[str, bytes]]:
     """-> (the manifest, file name -> bytes of the whole bundle, the manifest included).
+
+    `pictures`: by file name, those that the pages show.
 
     The graphs depend on nothing that varies from one export to the next but the measured default
     precision; times and durations stand in the report alone.
@@ -47,7 +50,7 @@ def pack(
         REPORT_PAGE: report_markdown(report, sizes),
         CARD_FILE: card(bare, report, checkpoint),
     }
-    texts = {name: text.encode() for name, text in pages.items()}
+    texts = {name: text.encode() for name, text in pages.items()} | dict(pictures)
     manifest = dataclasses.replace(
         bare,
         graphs={

@@ -8,6 +8,9 @@ from typing import Any
 from earlet.accuracy import Accuracy
 from earlet.manifest import canonical_json
 from earlet.metrics import EqualErrorRate
+from earlet_export.frontier import Point
+from earlet_export.frontier_page import frontier_parts
+from earlet_export.int8 import Calibrated
 from earlet_export.ladder import Ladder
 from earlet_export.ladder_page import CONDITION_HEADER, condition_rows, ladder_parts
 from earlet_export.markdown import columns, decibels, percent, rate_words
@@ -19,13 +22,23 @@ from earlet_train.recipe import Promises
 
 
 @dataclass(frozen=True, kw_only=True)
+class Against:
+    """The finished run that this one was fine-tuned from: what its PyTorch network does."""
+
+    checkpoint_sha256: str
+    eer: EqualErrorRate
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """All that was measured. `rungs` by precision; `features`: the frontend on golden signals.
 
     `recordings`: dev recordings asked about; `kept_float`: nodes of the int8 graph that stayed
     float, `ranking` why (empty where int8 held without). `held_out`: error rates of each rung on
     the eval split, which nothing was chosen on; empty where the corpus has none. `left_out`:
-    recordings of the corpus that could not be used, and why.
+    recordings of the corpus that could not be used, and why. `frontier`: every graph that was
+    tried; `calibration`: what taught int8 its ranges, None without int8. `against`: the run whose
+    EER int8 was held against, where that is another than the one exported.
     """
 
     name: str
@@ -47,6 +60,14 @@ class Report:
     machine: str
     held_out: Mapping[str, Accuracy] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    frontier: tuple[Point, ...] = ()
+    calibration: Calibrated | None = None
+    against: Against | None = None
+
+    @property
+    def promised_from(self) -> EqualErrorRate:
+        """The EER that int8 may raise by so much."""
+        return self.against.eer if self.against else self.original_eer
 
 
 def report_json(report: Report, sizes_bytes: Mapping[str, int]) -> str:
@@ -130,6 +151,7 @@ def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
             ],
         ),
         f"Default precision: **{report.default_precision}**.",
+        *frontier_parts(report.frontier, report.ranking),
         "## Made with",
         ", ".join(f"{name} {v}" for name, v in sorted(report.versions.items()))
         + f", {report.machine}.",
@@ -230,7 +252,7 @@ def _promise_rows(report: Report) -> list[tuple[str, str, str]]:
     ]
     if "int8" in report.rungs:
         rung = report.rungs["int8"]
-        increase = rung.eer.eer - report.original_eer.eer
+        increase = rung.eer.eer - report.promised_from.eer
         rows += [
             (
                 "int8 changes at most this share of decisions",
@@ -238,7 +260,8 @@ def _promise_rows(report: Report) -> list[tuple[str, str, str]]:
                 f"{rung.flip_rate:.2%}",
             ),
             (
-                "int8 raises the EER by at most",
+                "int8 raises the EER by at most"
+                + (" (of the run it was fine-tuned from)" if report.against else ""),
                 f"{promises.int8_max_eer_increase:.2%}",
                 f"{increase:+.2%}",
             ),
@@ -247,12 +270,28 @@ def _promise_rows(report: Report) -> list[tuple[str, str, str]]:
 
 
 def _kept_words(report: Report) -> str:
+    words = [_int8_words(report)]
+    if "fp16" in report.rungs:
+        words.append(
+            "fp16: the model's weights in 16 bits, computed with in 32: a smaller file, no faster."
+        )
+    if report.against:
+        words.append(
+            f"The run was fine-tuned from checkpoint `{report.against.checkpoint_sha256[:12]}`, "
+            f"whose dev EER on the same recordings is {percent(report.against.eer)}: that is what "
+            "int8 is held against."
+        )
+    return " ".join(words)
+
+
+def _int8_words(report: Report) -> str:
     if "int8" not in report.rungs:
         return "There is no int8 graph: it was not asked for."
     rung = report.rungs["int8"]
+    how = f" ({report.calibration.method})" if report.calibration else ""
     words = [
-        f"int8: ranges from {report.calibration_clips} train recordings at three levels each; the "
-        "frontend and the last layer are float."
+        f"int8: ranges{how} from {report.calibration_clips} train recordings at three levels each, "
+        "named in report.json; the frontend and the last layer are float."
     ]
     if report.kept_float:
         words.append(f"Also float: {', '.join(f'`{name}`' for name in report.kept_float)}.")

@@ -22,7 +22,8 @@ Array = NDArray[np.float32]
 def test_the_bundle_verifies_in_the_runtime(exported: Exported) -> None:
     bundle = Bundle.open(exported.path)
     assert set(bundle.check_files()) == {
-        *("fp32.onnx", "int8.onnx", "golden.npz", "report.json", "report.md", "card.md")
+        *("fp32.onnx", "int8.onnx", "golden.npz", "report.json", "report.md", "card.md"),
+        "frontier.png",
     }
     for precision in ("fp32", "int8"):
         replayed = replay(bundle, precision)
@@ -98,7 +99,7 @@ def test_an_int8_promise_that_cannot_be_kept_writes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # With no layer allowed back, the crushed network cannot keep its decisions in int8.
-    monkeypatch.setattr("earlet_export.sensitivity.MOST_IN_FLOAT", 0.0)
+    monkeypatch.setattr("earlet_export.search.MOST_IN_FLOAT", 0.0)
     with pytest.raises(ParityError, match=r"int8 changes \d+ of 24 dev decisions.*promised"):
         export_bundle(crushed, material, out=tmp_path / "b", data="sounds")
     assert list(tmp_path.iterdir()) == []

@@ -1,15 +1,16 @@
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
 
-from earlet_export.quantize import Ranges, observe, quantize
+from earlet.scores import log_odds
+from earlet_export.quantize import Ranges, observe
 from earlet_export.run import Runner, one_by_one
-from earlet_export.sensitivity import MOST_IN_FLOAT, rank, settle
+from earlet_export.sensitivity import View, rank, telling
 from earlet_export.trace import Traced, trace
 from earlet_train.checkpoint import Checkpoint
 
 Array = NDArray[np.float32]
+Floats = NDArray[np.float64]
 CRUSHED = {"model/body.9/Conv", "model/tall.0/Conv"}
 
 
@@ -19,63 +20,53 @@ def crushed_traced(crushed: Checkpoint) -> Traced:
 
 
 @pytest.fixture(scope="module")
-def features(crushed_traced: Traced, waveforms: Array) -> Array:
-    return one_by_one(Runner.of(crushed_traced.frontend), waveforms)
+def view(crushed_traced: Traced, waveforms: Array) -> View:
+    """Even windows are noise, which is what the detector is to find."""
+    features = one_by_one(Runner.of(crushed_traced.frontend), waveforms)
+    return View(
+        features=features,
+        is_positive=np.arange(len(features)) % 2 == 0,
+        threshold=0.0,
+        scores=lambda logits: log_odds(logits, positive_index=1),
+    )
 
 
 @pytest.fixture(scope="module")
-def ranges(crushed_traced: Traced, features: Array) -> Ranges:
-    return observe(crushed_traced.model, (clip[None] for clip in features))
-
-
-def error(int8: onnx.ModelProto, model: onnx.ModelProto, features: Array) -> float:
-    exact, moved = (one_by_one(Runner.of(graph), features) for graph in (model, int8))
-    return float(np.abs(exact - moved).max())
+def ranges(crushed_traced: Traced, view: View) -> Ranges:
+    return observe(crushed_traced.model, (clip[None] for clip in view.features))
 
 
 def test_the_layers_on_both_sides_of_a_crushed_tensor_rank_first(
-    crushed_traced: Traced, ranges: Ranges, features: Array
+    crushed_traced: Traced, ranges: Ranges, view: View
 ) -> None:
-    ranking = rank(crushed_traced.model, ranges, features)
+    ranking = rank(crushed_traced.model, ranges, view)
     assert {damage.layer for damage in ranking[:2]} == CRUSHED
-    assert ranking[1].mean_abs_logit > 5 * ranking[2].mean_abs_logit
+    assert ranking[1].damage > 5 * ranking[2].damage
     assert sum(d.share_of_macs for d in ranking) == pytest.approx(1.0, abs=0.01)
+    for damage in ranking:
+        assert damage.damage == damage.near + damage.drawn_together
+        assert damage.sqnr_db is not None
+    assert max(d.sqnr_db or 0 for d in ranking[:2]) < min(d.sqnr_db or 0 for d in ranking[2:])
 
 
-def test_layers_go_back_to_float_until_the_promise_holds_and_no_further(
-    crushed_traced: Traced, ranges: Ranges, features: Array
-) -> None:
-    model = crushed_traced.model
-    alone = error(quantize(model, ranges), model, features)
-    limit = alone / 10
-    settled = settle(model, ranges, features, holds=lambda g: error(g, model, features) < limit)
-    assert set(settled.kept_float) == CRUSHED
-    assert error(settled.model, model, features) < limit
+def test_excluded_layers_are_not_ranked(crushed_traced: Traced, ranges: Ranges, view: View) -> None:
+    ranking = rank(crushed_traced.model, ranges, view, exclude=("model/tall.0/Conv",))
+    assert "model/tall.0/Conv" not in {damage.layer for damage in ranking}
 
 
-def test_nothing_is_ranked_where_int8_holds_at_once(
-    traced: Traced, ranges: Ranges, features: Array
-) -> None:
-    settled = settle(
-        traced.model, ranges, features, holds=lambda _: True, exclude=("model/body.0/Conv",)
-    )
-    assert (settled.kept_float, settled.ranking) == (("model/body.0/Conv",), ())
+def test_the_telling_recordings_are_those_near_the_threshold_and_some_of_all() -> None:
+    scores = np.linspace(-10, 10, 101)
+    is_positive = np.arange(101) % 2 == 0
+    chosen = telling(scores, is_positive, threshold=2.0, count=24)
+    assert len(chosen) == 24
+    assert chosen == sorted(chosen)
+    near = [i for i in chosen if abs(scores[i] - 2.0) <= 1.21]
+    assert len(near) >= 12
+    for kind in (True, False):
+        assert sum(is_positive[i] == kind for i in near) >= 6
+    assert min(chosen) < 10
+    assert max(chosen) > 90
 
 
-def test_it_gives_up_before_half_of_the_work_is_float(
-    crushed_traced: Traced, ranges: Ranges, features: Array
-) -> None:
-    tried: list[onnx.ModelProto] = []
-
-    def never(int8: onnx.ModelProto) -> bool:
-        tried.append(int8)
-        return False
-
-    settled = settle(crushed_traced.model, ranges, features, holds=never)
-    assert settled.kept_float == ()
-    assert settled.model is tried[0]
-    share = {damage.layer: damage.share_of_macs for damage in settled.ranking}
-    for int8 in tried:
-        float_weights = {w.name.removesuffix(".weight") for w in int8.graph.initializer}
-        kept = [layer for layer in share if layer.removesuffix("/Conv") in float_weights]
-        assert sum(share[layer] for layer in kept) <= MOST_IN_FLOAT
+def test_of_few_recordings_all_tell() -> None:
+    assert telling(np.arange(5.0), np.arange(5) > 2, threshold=0.0, count=24) == [0, 1, 2, 3, 4]

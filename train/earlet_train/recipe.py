@@ -59,9 +59,15 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """[export]: `calibration_clips` set the int8 ranges; `exclude` names modules kept in float."""
+    """[export]: `calibration_clips` set the int8 ranges; `exclude` names modules kept in float.
+
+    `calibration`: how the ranges are learned, see `earlet_export.calibrate`. The other methods are
+    tried too where this one breaks the promise. (Ranges found anew at every run, which is called
+    dynamic quantization, are not offered: with convolutions that is slower than float.)
+    """
 
     calibration_clips: Count = 128
+    calibration: Literal["minmax", "entropy", "percentile"] = "minmax"
     exclude: tuple[str, ...] = ()
     opset: Literal[18] = 18
 

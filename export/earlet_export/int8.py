@@ -1,0 +1,124 @@
+"""The int8 graph of an export: calibrated on real sound, searched for until the promise holds."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from earlet_export.answers import Answers, Questions, Scale
+from earlet_export.calibrate import Method, Ranges, observe
+from earlet_export.join import join
+from earlet_export.material import Material, at_three_levels
+from earlet_export.prove import Rung
+from earlet_export.quantize import nodes_of_modules
+from earlet_export.run import Runner, one_by_one
+from earlet_export.search import Int8, Judged, settle
+from earlet_export.sensitivity import Damage, View, rank, telling
+from earlet_export.speed import Speed, side_by_side
+from earlet_export.trace import Traced
+from earlet_train.recipe import Export
+
+# Recordings that rank the layers where int8 breaks its promise: each layer is run on all of them.
+RANKING_CLIPS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrated:
+    """What taught int8 its ranges, for whoever wants to do it again.
+
+    `files`: train recordings, one window of each; `windows_sha256`: of these windows, in this
+    order, float32; `clips`: how many the method looked at, after `levels` were made of each.
+    """
+
+    method: str
+    clips: int
+    files: tuple[str, ...]
+    windows_sha256: str
+    levels: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Proof:
+    """What int8 is held against: the questions, the original's answers, and the promise.
+
+    `rung` asks a joined graph; `broken` names the promises that its rung breaks.
+    """
+
+    asked: Questions
+    original: Answers
+    scale: Scale
+    rung: Callable[[onnx.ModelProto], Rung]
+    broken: Callable[[Rung], tuple[str, ...]]
+
+
+def make_int8(traced: Traced, material: Material, proof: Proof, *, wanted: Export) -> Int8:
+    """The fastest int8 model graph that keeps the promise (`earlet_export.search`)."""
+    frontend = Runner.of(traced.frontend)
+    exclude = nodes_of_modules(traced.model, wanted.exclude)
+
+    def ranges(method: Method) -> Ranges:
+        clips = (frontend(clip) for clip in at_three_levels(material.calibration))
+        return observe(traced.model, clips, method=method)
+
+    def judge(model: onnx.ModelProto) -> Judged:
+        rung = proof.rung(join(traced.frontend, model))
+        return Judged(
+            eer=rung.eer.eer,
+            flips=rung.flips,
+            decisions=rung.decisions,
+            max_abs_logit=rung.max_abs_logit,
+            broken=proof.broken(rung),
+        )
+
+    def ranking(ranges: Ranges) -> list[Damage]:
+        return rank(traced.model, ranges, view(frontend, proof), exclude=exclude)
+
+    def time(models: Mapping[str, onnx.ModelProto]) -> Mapping[str, Speed]:
+        runs = {name: Runner.of(join(traced.frontend, graph)) for name, graph in models.items()}
+        return side_by_side(runs, material.calibration[:1])
+
+    return settle(
+        traced.model,
+        observe=ranges,
+        judge=judge,
+        rank=ranking,
+        time=time,
+        method=wanted.calibration,
+        exclude=exclude,
+    )
+
+
+def view(frontend: Runner, proof: Proof) -> View:
+    """The windows that tell most: of each of the most telling recordings the nearest one."""
+    scale, trials = proof.scale, proof.asked.trials
+    is_positive = np.array([heard.trial.key == scale.positive for heard in trials])
+    chosen = telling(
+        scale.trial_scores(proof.original.trials),
+        is_positive,
+        threshold=scale.threshold,
+        count=RANKING_CLIPS,
+    )
+    windows = []
+    for i in chosen:
+        margin = np.abs(scale.window_scores(proof.original.trials[i]) - scale.threshold)
+        windows.append(trials[i].windows[int(margin.argmin())])
+    return View(
+        features=one_by_one(frontend, np.stack(windows)),
+        is_positive=is_positive[chosen],
+        threshold=scale.threshold,
+        scores=scale.window_scores,
+    )
+
+
+def calibrated(int8: Int8, material: Material) -> Calibrated:
+    """The record of what `int8` was calibrated with."""
+    windows = np.ascontiguousarray(material.calibration, dtype="<f4")
+    return Calibrated(
+        method=int8.chosen.method,
+        clips=int8.chosen.clips,
+        files=material.calibration_files,
+        windows_sha256=hashlib.sha256(windows.tobytes()).hexdigest(),
+        levels="each window as it is, 20 dB quieter, and in turn at full scale or 40 dB quieter",
+    )

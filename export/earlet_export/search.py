@@ -1,0 +1,245 @@
+"""Looks for the fastest int8 graph that keeps its recipe's promise.
+
+Tried in this order, and no further than needed: everything in int8, calibrated as the recipe says;
+the same calibrated otherwise; the first layer, the last block, or both in float; and the layers
+that hurt the decision most in float, one, two, four, ... of them, then as few as will do.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import onnx
+
+from earlet_export.calibrate import METHODS, Method, Ranges
+from earlet_export.macs import layer_macs
+from earlet_export.quantize import layers, quantize
+from earlet_export.sensitivity import Damage
+from earlet_export.speed import Speed
+
+log = logging.getLogger(__name__)
+
+# With more of the work than this back in float there is no int8 graph left worth the name.
+MOST_IN_FLOAT = 0.5
+# A graph with more in float is taken only where it is faster by more than noise: so that the same
+# checkpoint gives the same graph on the next export.
+CLEARLY_FASTER = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What a graph does to the decisions; `broken`: the promises it does not keep, in words."""
+
+    eer: float
+    flips: int
+    decisions: int
+    max_abs_logit: float
+    broken: tuple[str, ...]
+
+    @property
+    def badness(self) -> float:
+        """For choosing among those that break a promise: decisions changed plus EER lost."""
+        return self.flips / max(1, self.decisions) + self.eer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """One int8 graph. `kept_float`: the nodes that the recipe excludes, then those put back.
+
+    `speed`: None until everything that was tried is timed together, which happens where more than
+    one graph was tried.
+    """
+
+    name: str
+    method: Method
+    clips: int
+    kept_float: tuple[str, ...]
+    float_share: float
+    judged: Judged
+    model_bytes: int
+    speed: Speed | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps every promise."""
+        return not self.judged.broken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8:
+    """The int8 graph that was settled on, and what else was tried."""
+
+    model: onnx.ModelProto
+    chosen: Tried
+    tried: tuple[Tried, ...]
+    ranking: tuple[Damage, ...]
+    fp32_speed: Speed | None = None
+
+    @property
+    def kept_float(self) -> tuple[str, ...]:
+        """Nodes in float by the recipe's wish, or put back."""
+        return self.chosen.kept_float
+
+
+def settle(
+    model: onnx.ModelProto,
+    *,
+    observe: Callable[[Method], Ranges],
+    judge: Callable[[onnx.ModelProto], Judged],
+    rank: Callable[[Ranges], list[Damage]],
+    time: Callable[[Mapping[str, onnx.ModelProto]], Mapping[str, Speed]],
+    method: Method = "minmax",
+    exclude: Sequence[str] = (),
+) -> Int8:
+    """Model graph -> the fastest int8 graph that keeps the promise.
+
+    `observe` learns ranges by a method; `judge` holds a graph against the promise; `rank` orders
+    the layers, the worst first; `time` measures graphs side by side, the float one as `fp32`. The
+    last two are asked only where plain int8 breaks the promise. Where nothing keeps it, the full
+    int8 graph comes back, its promise broken. Nodes in `exclude` are in float from the start.
+    """
+    search = _Search(model, observe=observe, judge=judge, exclude=exclude)
+    if search.tries("int8", method).holds:
+        return search.found(ranking=(), speeds={})
+    log.info("int8 alone does not keep the promise: other calibrations, then layers in float")
+    for other in METHODS:
+        if other != method:
+            search.tries(f"int8, {other}", other)
+    ranking: list[Damage] = []
+    if not search.holders:
+        best = min(search.tried, key=lambda tried: tried.judged.badness).method
+        ranking = rank(search.ranges(best))
+        search.groups(best)
+        search.worst_first(best, [damage.layer for damage in ranking])
+    speeds = time({"fp32": model} | search.models)
+    return search.found(ranking=tuple(ranking), speeds=speeds)
+
+
+class _Search:
+    """What was tried so far."""
+
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        *,
+        observe: Callable[[Method], Ranges],
+        judge: Callable[[onnx.ModelProto], Judged],
+        exclude: Sequence[str],
+    ) -> None:
+        self.model, self.judge, self.exclude = model, judge, tuple(exclude)
+        self._observe, self._ranges = observe, dict[Method, Ranges]()
+        macs = layer_macs(model)
+        total = max(1, sum(macs.values()))
+        self.shares = {name: count / total for name, count in macs.items()}
+        self.tried: list[Tried] = []
+        self.models: dict[str, onnx.ModelProto] = {}
+
+    @property
+    def holders(self) -> list[Tried]:
+        """Those that keep the promise."""
+        return [tried for tried in self.tried if tried.holds]
+
+    def ranges(self, method: Method) -> Ranges:
+        """Learned once for each method."""
+        if method not in self._ranges:
+            self._ranges[method] = self._observe(method)
+        return self._ranges[method]
+
+    def share(self, names: Sequence[str]) -> float:
+        """Of the multiplications, in 0..1."""
+        return sum(self.shares.get(name, 0.0) for name in dict.fromkeys(names))
+
+    def tries(self, name: str, method: Method, put_back: Sequence[str] = ()) -> Tried:
+        """Make the graph and judge it, unless the same one was made before."""
+        kept = tuple(dict.fromkeys((*self.exclude, *put_back)))
+        for before in self.tried:
+            if before.method == method and set(before.kept_float) == set(kept):
+                return before
+        ranges = self.ranges(method)
+        graph = quantize(self.model, ranges, keep_float=kept)
+        tried = Tried(
+            name=name,
+            method=method,
+            clips=ranges.clips,
+            kept_float=kept,
+            float_share=self.share(kept),
+            judged=self.judge(graph),
+            model_bytes=graph.ByteSize(),
+        )
+        self.tried.append(tried)
+        self.models[name] = graph
+        return tried
+
+    def groups(self, method: Method) -> None:
+        """Parts that are known for needing float: where the sound comes in, where the answer is."""
+        order = [name for name in layers(self.model) if name not in self.exclude]
+        if not order:
+            return
+        first = order[:1]
+        last = [name for name in order if _block(name) == _block(order[-1])]
+        for name, group in (
+            ("first layer", first),
+            ("last block", last),
+            ("first layer and last block", first + last),
+        ):
+            if self.share(group) <= MOST_IN_FLOAT:
+                self.tries(_named(method, f"{name} in float"), method, group)
+
+    def worst_first(self, method: Method, ranked: Sequence[str]) -> None:
+        """Put 1, 2, 4, ... of the worst back until the promise holds; then seek the fewest."""
+        most = 0
+        while most < len(ranked) and self.share(ranked[: most + 1]) <= MOST_IN_FLOAT:
+            most += 1
+        misses, count = 0, min(1, most)
+        while 0 < count <= most:
+            if self._worst(method, ranked[:count]).holds:
+                break
+            misses, count = count, min(2 * count, most) if count < most else most + 1
+        else:
+            return
+        holds = count
+        while holds - misses > 1:
+            middle = (holds + misses) // 2
+            if self._worst(method, ranked[:middle]).holds:
+                holds = middle
+            else:
+                misses = middle
+
+    def found(self, *, ranking: tuple[Damage, ...], speeds: Mapping[str, Speed]) -> Int8:
+        """The fastest of those that hold; the first of all where none does."""
+        timed = tuple(
+            dataclasses.replace(tried, speed=speeds.get(tried.name)) for tried in self.tried
+        )
+        chosen = timed[0]
+        # A sort that is stable: among equals what was tried first, the simplest, comes first.
+        for tried in sorted((t for t in timed if t.holds), key=lambda t: t.float_share):
+            if not chosen.holds or _clearly_faster(tried, chosen):
+                chosen = tried
+        return Int8(
+            model=self.models[chosen.name],
+            chosen=chosen,
+            tried=timed,
+            ranking=ranking,
+            fp32_speed=speeds.get("fp32"),
+        )
+
+    def _worst(self, method: Method, put_back: Sequence[str]) -> Tried:
+        count = f"{len(put_back)} worst layer{'s' if len(put_back) > 1 else ''}"
+        return self.tries(_named(method, f"{count} in float"), method, put_back)
+
+
+def _named(method: Method, rest: str) -> str:
+    return f"int8, {rest}" if method == "minmax" else f"int8, {method}, {rest}"
+
+
+def _clearly_faster(one: Tried, other: Tried) -> bool:
+    if one.speed is None or other.speed is None:
+        return False
+    return one.speed.ratio_to_fp32 < CLEARLY_FASTER * other.speed.ratio_to_fp32
+
+
+def _block(node: str) -> str:
+    """`model/blocks.2.main.4/Conv` -> `blocks.2`: the module that a reader would call a block."""
+    path = node.split("/")[1].split(".")
+    return ".".join(path[:2] if len(path) > 1 and path[1].isdigit() else path[:1])

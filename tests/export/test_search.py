@@ -1,0 +1,178 @@
+"""The search, with verdicts and speeds that the test lays down: what is asked is its order.
+
+What it does to real graphs is asked in test_export.py.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+
+from earlet_export.calibrate import Method, Ranges, observe
+from earlet_export.macs import layer_macs
+from earlet_export.quantize import layers
+from earlet_export.run import Runner, one_by_one
+from earlet_export.search import MOST_IN_FLOAT, Int8, Judged, settle
+from earlet_export.sensitivity import Damage
+from earlet_export.speed import Speed
+from earlet_export.trace import Traced
+
+Array = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def features(traced: Traced, waveforms: Array) -> Array:
+    return one_by_one(Runner.of(traced.frontend), waveforms)
+
+
+class Bench:
+    """A real model graph with its real ranges; what holds and what is fast, the test says."""
+
+    def __init__(self, traced: Traced, features: Array) -> None:
+        self.model = traced.model
+        self.features = features
+        self.judged: list[tuple[str, ...]] = []
+        self.methods: list[Method] = []
+        self.ranked = 0
+
+    def observe(self, method: Method) -> Ranges:
+        self.methods.append(method)
+        return observe(self.model, (clip[None] for clip in self.features), method=method)
+
+    @property
+    def lightest(self) -> list[str]:
+        """Layers, those with the fewest multiplications first."""
+        macs = layer_macs(self.model)
+        return sorted(layers(self.model), key=lambda name: macs[name])
+
+    def search(
+        self,
+        holds: Callable[[Sequence[str], int], bool],
+        *,
+        order: Sequence[str] = (),
+        speeds: Mapping[str, float] | None = None,
+        exclude: Sequence[str] = (),
+    ) -> Int8:
+        """`holds(layers in float, how many graphs came before)`; `speeds`: ratios by name."""
+
+        def judge(graph: onnx.ModelProto) -> Judged:
+            kept = self.in_float(graph)
+            fine = holds(kept, len(self.judged))
+            self.judged.append(kept)
+            return Judged(
+                eer=0.1,
+                flips=0 if fine else 9 - min(9, len(kept)),
+                decisions=10,
+                max_abs_logit=1.0,
+                broken=() if fine else ("changes too much",),
+            )
+
+        def rank(ranges: Ranges) -> list[Damage]:
+            self.ranked += 1
+            return [damage(name) for name in order or layers(self.model)]
+
+        def time(models: Mapping[str, onnx.ModelProto]) -> Mapping[str, Speed]:
+            known = speeds or {}
+            return {
+                name: Speed(
+                    candidate=name, p50_ms=1.0, p90_ms=1.0, ratio_to_fp32=known.get(name, 0.5)
+                )
+                for name in models
+            }
+
+        return settle(
+            self.model,
+            observe=self.observe,
+            judge=judge,
+            rank=rank,
+            time=time,
+            exclude=exclude,
+        )
+
+    def in_float(self, graph: onnx.ModelProto) -> tuple[str, ...]:
+        """Layers whose weights are still float."""
+        weights = {w.name for w in graph.graph.initializer}
+        by_name = {node.name: node for node in self.model.graph.node}
+        return tuple(name for name in layers(self.model) if by_name[name].input[1] in weights)
+
+
+def damage(layer: str) -> Damage:
+    return Damage(
+        layer=layer,
+        damage=1.0,
+        near=1.0,
+        drawn_together=0.0,
+        flips=0,
+        eer_change=0.0,
+        mean_abs_logit=1.0,
+        sqnr_db=10.0,
+        share_of_macs=0.1,
+    )
+
+
+@pytest.fixture
+def bench(traced: Traced, features: Array) -> Bench:
+    return Bench(traced, features)
+
+
+def test_nothing_else_is_tried_where_plain_int8_holds(bench: Bench) -> None:
+    found = bench.search(lambda _kept, _before: True, exclude=("model/body.0/Conv",))
+    assert [tried.name for tried in found.tried] == ["int8"]
+    assert found.kept_float == ("model/body.0/Conv",)
+    assert (bench.methods, bench.ranked, found.fp32_speed) == (["minmax"], 0, None)
+
+
+def test_other_calibrations_come_before_layers_in_float(bench: Bench) -> None:
+    found = bench.search(lambda _kept, before: before == 1)
+    assert [tried.name for tried in found.tried] == ["int8", "int8, entropy", "int8, percentile"]
+    assert found.chosen.name == "int8, entropy"
+    assert found.kept_float == ()
+    assert bench.ranked == 0
+
+
+def test_the_worst_layers_go_back_and_no_more_than_needed(bench: Bench) -> None:
+    order = bench.lightest
+    needed = set(order[:3])
+    found = bench.search(lambda kept, _: needed <= set(kept), order=order)
+    assert set(found.kept_float) == needed
+    assert found.chosen.name == "int8, 3 worst layers in float"
+    assert [t.name for t in found.tried[3:6]] == [
+        "int8, first layer in float",
+        "int8, last block in float",
+        "int8, first layer and last block in float",
+    ]
+    assert all(tried.speed is not None for tried in found.tried)
+    assert found.fp32_speed is not None
+
+
+def test_of_those_that_hold_the_least_float_wins_unless_another_is_clearly_faster(
+    bench: Bench,
+) -> None:
+    order = bench.lightest
+
+    def any_layer(kept: Sequence[str], before: int) -> bool:
+        return len(kept) > 0
+
+    plain = bench.search(any_layer, order=order)
+    least = min((t for t in plain.tried if t.holds), key=lambda t: t.float_share)
+    assert plain.chosen.name == least.name
+    other = next(t.name for t in plain.tried if t.holds and t.name != least.name)
+    assert bench.search(any_layer, order=order, speeds={other: 0.49}).chosen.name == least.name
+    assert bench.search(any_layer, order=order, speeds={other: 0.40}).chosen.name == other
+
+
+def test_it_gives_up_before_half_of_the_work_is_float(bench: Bench) -> None:
+    found = bench.search(lambda _kept, _before: False)
+    assert found.chosen.name == "int8"
+    assert not found.chosen.holds
+    assert len(found.tried) > 6
+    assert all(tried.float_share <= MOST_IN_FLOAT for tried in found.tried)
+
+
+def test_the_same_graph_is_not_judged_twice(bench: Bench) -> None:
+    # The first layer is also the worst one.
+    found = bench.search(lambda _kept, _before: False, order=layers(bench.model))
+    made = [(tried.method, frozenset(tried.kept_float)) for tried in found.tried]
+    assert len(made) == len(set(made)) == len(bench.judged)
