@@ -27,7 +27,7 @@ from earlet_export.golden import golden_answers
 from earlet_export.int8 import Proof, calibrated, make_int8
 from earlet_export.join import join
 from earlet_export.ladder import Climber, Ladder, broken_features, climb
-from earlet_export.linter import lint
+from earlet_export.linter import Lint, lint
 from earlet_export.material import Material
 from earlet_export.pack import bare_manifest, pack
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
@@ -146,6 +146,7 @@ def _build(
     answers = golden_answers(network, traced, waves)
     on_step("climbing the ladder from float64 down, at three depths")
     ladder = prover.ladder(network, graphs)
+    on_step("looking for what runs slowly")
     report = Report(
         name=recipe.name,
         version=recipe.version,
@@ -174,6 +175,7 @@ def _build(
         versions=_versions(),
         machine=platform.machine(),
         left_out={one.trial.file: one.why for one in material.left_out},
+        lints=_lints(graphs),
     )
     if material.held_out is not None:
         on_step(f"scoring {len(material.held_out.trials)} recordings of the eval split")
@@ -189,6 +191,13 @@ def _build(
         checkpoint, report, graphs=graphs, record=answers.record, pictures=pictures
     )
     return manifest, files, report
+
+
+def _lints(graphs: Mapping[str, onnx.ModelProto]) -> dict[str, Lint]:
+    """What runs slowly in each graph. fp16 is for its size alone."""
+    return {
+        name: lint(graph.SerializeToString()) for name, graph in graphs.items() if name != "fp16"
+    }
 
 
 class _Prover:

@@ -13,6 +13,8 @@ from earlet_export.frontier_page import frontier_parts
 from earlet_export.int8 import Calibrated
 from earlet_export.ladder import Ladder
 from earlet_export.ladder_page import CONDITION_HEADER, condition_rows, ladder_parts
+from earlet_export.lint_page import lint_parts, short_lines
+from earlet_export.linter import Lint
 from earlet_export.markdown import columns, decibels, percent, rate_words
 from earlet_export.markdown import table as table  # also for whoever asks here
 from earlet_export.prove import Difference, Rung
@@ -38,7 +40,8 @@ class Report:
     the eval split, which nothing was chosen on; empty where the corpus has none. `left_out`:
     recordings of the corpus that could not be used, and why. `frontier`: every graph that was
     tried; `calibration`: what taught int8 its ranges, None without int8. `against`: the run whose
-    EER int8 was held against, where that is another than the one exported.
+    EER int8 was held against, where that is another than the one exported. `lints`: by precision,
+    what runs slowly and why.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Report:
     frontier: tuple[Point, ...] = ()
     calibration: Calibrated | None = None
     against: Against | None = None
+    lints: Mapping[str, Lint] = field(default_factory=dict)
 
     @property
     def promised_from(self) -> EqualErrorRate:
@@ -107,6 +111,8 @@ def summary(report: Report, sizes_bytes: Mapping[str, int]) -> str:
         words.append("int8 is not faster here: use it for its size, or where `bench` says so")
     if report.ranking:
         words.append(f"layers put back to float: {', '.join(report.kept_float)}")
+    if report.default_precision in report.lints:
+        words += short_lines(report.lints[report.default_precision])
     return "\n".join([*lines, *words])
 
 
@@ -152,6 +158,7 @@ def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
         ),
         f"Default precision: **{report.default_precision}**.",
         *frontier_parts(report.frontier, report.ranking),
+        *lint_parts(report.lints),
         "## Made with",
         ", ".join(f"{name} {v}" for name, v in sorted(report.versions.items()))
         + f", {report.machine}.",

@@ -25,7 +25,7 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE, as the shell reports it of any other program
 # The order of `earlet --help`: the way of one model, from use to making.
 _ORDER = (
     *("detect", "info", "verify", "models", "doctor", "bench", "compare", "evaluate"),
-    *("fuse", "corpus", "describe", "train", "adopt", "baseline", "export", "study"),
+    *("fuse", "corpus", "describe", "lint", "train", "adopt", "baseline", "export", "study"),
 )
 
 _EXTRAS = {
