@@ -23,9 +23,9 @@ def card(manifest: Manifest, report: Report, checkpoint: Checkpoint) -> str:
         f"{', '.join(f'`{label}`' for label in manifest.labels)}. Probability is the logistic of "
         "the score, for equally frequent classes: where one is rare, it is too high.",
         f"It listens to windows of {window.window_samples / rate:.2f} s at {rate} Hz, one channel, "
-        f"every {window.hop_samples / rate:.2f} s, and takes the {_POOLING[window.pooling]} of "
+        f"every {window.hop_samples / rate:.2f} s, and takes the {POOLING[window.pooling]} of "
         f"their scores. Shorter recordings, down to {window.min_samples / rate:.2f} s, "
-        f"{_SHORT[window.short]}.",
+        f"{SHORT[window.short]}.",
         "## What it is for, and what it is not",
         "It is meant as one hint among several about recordings like those it was trained on. It "
         "is no proof: not for courts, not for judging a person, not as the only lock on a door. "
@@ -58,8 +58,8 @@ def card(manifest: Manifest, report: Report, checkpoint: Checkpoint) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_POOLING = {"mean": "mean", "max": "largest", "first": "first"}
-_SHORT = {
+POOLING = {"mean": "mean", "max": "largest", "first": "first"}
+SHORT = {
     "tile": "are repeated end to end",
     "stretch": "are slowed down to fill the window",
     "zero": "are followed by silence",
