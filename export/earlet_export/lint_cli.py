@@ -73,8 +73,9 @@ def _graphs(target: str) -> Iterator[tuple[str, bytes, int | None]]:
     elif path.is_dir():
         bundle = Bundle.open(path)
         for precision in bundle.precisions:
-            content, name = bundle.graph(precision)
-            yield Path(name).name, content, bundle.manifest.window.window_samples
+            content, _ = bundle.graph(precision)
+            file = bundle.manifest.graphs[precision].file
+            yield file, content, bundle.manifest.window.window_samples
     elif path.is_file() or target in shipped_recipes():
         yield from _of_recipe(target)
     else:
