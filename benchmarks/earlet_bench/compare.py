@@ -22,7 +22,7 @@ from earlet.timing import interleave, ratio
 from earlet_bench.compare_sides import Side
 from earlet_bench.evaluation.curve import Ranking
 from earlet_bench.evaluation.intervals import RESAMPLES, SEED, Estimate, estimates, groups_of
-from earlet_bench.evaluation.listen import spoof_scores
+from earlet_bench.evaluation.listen import class_scores, spoof_scores
 from earlet_bench.evaluation.subject import Subject
 from earlet_bench.latency import Budget
 from earlet_bench.progress import Progress, Silent
@@ -60,7 +60,8 @@ class OnRecordings:
     """On labelled recordings. `flips`: decisions that differ, each at its own threshold.
 
     EERs in 0..1 by the ASVspoof definition; `eer_difference` = B - A, its interval from the same
-    resamples of both, so that what both find hard cancels.
+    resamples of both, so that what both find hard cancels. `relabelled`: recordings whose likeliest
+    label is another one; None where there are but two labels, or other ones.
     """
 
     data: str
@@ -74,6 +75,7 @@ class OnRecordings:
     a_eer: Estimate
     b_eer: Estimate
     eer_difference: Estimate
+    relabelled: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +286,24 @@ def _on_recordings(
         a_eer=a,
         b_eer=b,
         eer_difference=between,
+        relabelled=_relabelled(one, two, trials, tell=tell),
     )
+
+
+def _relabelled(
+    one: Subject, two: Subject, trials: Sequence[Trial], *, tell: Progress
+) -> int | None:
+    if len(one.labels) < 3 or set(one.labels) != set(two.labels):
+        return None
+    tell.stage("likeliest labels", 2 * len(trials))
+    ours, theirs = (
+        [
+            subject.labels[k]
+            for k in class_scores(subject, trials, on_trial=tell.step).argmax(axis=1)
+        ]
+        for subject in (one, two)
+    )
+    return sum(first != second for first, second in zip(ours, theirs, strict=True))
 
 
 def _error_rates(

@@ -25,7 +25,7 @@ def lines_of(found: Comparison) -> list[str]:
         lines += _golden_lines(found.golden)
     if found.recordings is not None:
         lines += _recording_lines(found.recordings)
-    elif not found.broken:
+    elif not found.broken and not found.not_compared:
         lines.append("no error rates: give labelled recordings with --data CORPUS")
     size = found.b.size_bytes / max(1, found.a.size_bytes)
     lines.append(
@@ -94,6 +94,8 @@ def _recording_lines(found: OnRecordings) -> list[str]:
         f"EER: A {_percent(found.a_eer)}, B {_percent(found.b_eer)}; B - A "
         f"{_points(found.eer_difference)}: {_verdict(found.eer_difference)}",
     ]
+    if found.relabelled is not None:
+        lines.append(f"the likeliest label differs for {found.relabelled} of them")
     if found.left_out:
         lines.append(f"{found.left_out} recordings that cannot be used were left out")
     return lines

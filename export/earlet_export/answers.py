@@ -91,6 +91,17 @@ class Scale:
         """Each trial's window logits [S, K] -> one score per trial."""
         return np.array([pool(self.window_scores(logits), self.window) for logits in trials])
 
+    def trial_labels(self, trials: Sequence[Answer]) -> NDArray[np.intp]:
+        """Each trial's window logits [S, K] -> the index of its likeliest label, pooled alike."""
+        return np.array([int(np.argmax(self._pooled(logits))) for logits in trials])
+
+    def _pooled(self, logits: Answer) -> Floats:
+        """Window logits [S, K] -> log-probabilities [K], pooled class by class."""
+        wide = logits.astype(np.float64)
+        wide -= wide.max(axis=1, keepdims=True)
+        wide -= np.log(np.exp(wide).sum(axis=1, keepdims=True))
+        return np.array([pool(column, self.window) for column in wide.T])
+
 
 def questions(
     golden: Mapping[str, Array], trials: Sequence[ProofTrial], *, window: WindowPolicy

@@ -26,6 +26,9 @@ def join(frontend: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
             f"{MODEL}/{LOGITS}": LOGITS,
         },
     )
+    # Each part lists the operator set, and they are the same one; general tools (the quantizer of
+    # onnxruntime is one) refuse a file that lists it twice.
+    del joined.opset_import[1:]
     joined.doc_string = ""
     joined.graph.doc_string = ""
     del joined.graph.value_info[:]

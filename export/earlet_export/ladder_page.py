@@ -6,7 +6,7 @@ from earlet.agreement import Ranks
 from earlet.metrics import EqualErrorRate
 from earlet_export.ladder import FLOAT64, Ladder, Step
 from earlet_export.markdown import decibels, percent, table
-from earlet_export.prove import Difference, Rung
+from earlet_export.prove import Decided, Difference, Rung
 
 Rows = Sequence[Sequence[str]]
 
@@ -68,7 +68,7 @@ def decision_rows(
             (
                 f"{FLOAT64}, {top.decisions} recordings",
                 percent(top.eer),
-                f"{top.flips} of {top.decisions}",
+                _changed(top),
                 *rank_words(top.ranks),
             )
         )
@@ -77,7 +77,7 @@ def decision_rows(
         (
             name,
             percent(rung.eer),
-            f"{rung.flips} of {rung.decisions}",
+            _changed(rung),
             *rank_words(rung.ranks),
         )
         for name, rung in rungs.items()
@@ -119,6 +119,12 @@ def rank_words(ranks: Ranks) -> tuple[str, str]:
         "no order" if spearman is None else f"{spearman:.5f}",
         "no order" if alike is None else f"{100 * alike:.2f} %",
     )
+
+
+def _changed(found: Decided | Rung) -> str:
+    """Decisions that differ; of many labels also the likeliest label."""
+    words = f"{found.flips} of {found.decisions}"
+    return words if found.relabelled is None else f"{words}; likeliest label: {found.relabelled}"
 
 
 def _of_step(step: Step) -> tuple[str, ...]:

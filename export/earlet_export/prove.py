@@ -83,7 +83,8 @@ class Decided:
 
     `widest_flip`: the farthest from the threshold (in score) that the original stood where a
     decision changed: small means that only undecided recordings changed. `ranks`: whether they
-    put the recordings in one order.
+    put the recordings in one order. `relabelled`: recordings whose likeliest label is another one;
+    None where there are but two labels.
     """
 
     flips: int
@@ -91,6 +92,7 @@ class Decided:
     widest_flip: float
     ranks: Ranks
     eer: EqualErrorRate
+    relabelled: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,7 @@ class Rung:
     widest_flip: float
     ranks: Ranks
     eer: EqualErrorRate
+    relabelled: int | None = None
 
     @property
     def max_abs_logit(self) -> float:
@@ -155,6 +158,7 @@ def compare(
         widest_flip=decided.widest_flip,
         ranks=decided.ranks,
         eer=decided.eer,
+        relabelled=decided.relabelled,
     )
 
 
@@ -169,12 +173,16 @@ def decide(
     theirs, ours = scale.trial_scores(original), scale.trial_scores(answers)
     flipped = _flips(theirs, ours, scale.threshold)
     margins = np.abs(theirs - scale.threshold)[flipped]
+    relabelled = None
+    if original[0].shape[1] > 2:
+        relabelled = int((scale.trial_labels(original) != scale.trial_labels(answers)).sum())
     return Decided(
         flips=int(flipped.sum()),
         decisions=len(flipped),
         widest_flip=float(margins.max()) if len(margins) else 0.0,
         ranks=rank_agreement(theirs, ours),
         eer=error_rate(answers, trials=trials, scale=scale),
+        relabelled=relabelled,
     )
 
 

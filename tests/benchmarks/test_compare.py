@@ -295,3 +295,27 @@ def test_a_limit_without_a_corpus_is_refused(
 ) -> None:
     assert earlet(["compare", str(exported), "--limit", "5"]) == 2
     assert "give the corpus with --data" in capsys.readouterr().err
+
+
+def test_of_three_labels_the_likeliest_one_is_compared_too(exported: Path, corpus: Path) -> None:
+    a, _ = two_sides(f"{exported}:fp32", f"{exported}:fp32")
+    logits = a.subject.logits
+
+    def never_third(windows: Floats) -> Floats:
+        return np.concatenate([logits(windows), np.full((len(windows), 1), -50)], axis=1).astype(
+            np.float32
+        )
+
+    def always_third(windows: Floats) -> Floats:
+        return never_third(windows) + np.array([0, 0, 100], dtype=np.float32)
+
+    labels = ("bonafide", "spoof", "other")
+    one = changed(a, labels=labels, logits=never_third)
+    two = changed(a, labels=labels, logits=always_third)
+    labelled = read_labelled(corpus, limit=12, seed=0)
+    found = compare_sides(one, two, labelled=labelled, budget=QUICK).recordings
+    assert found is not None
+    assert found.relabelled == 12
+    same = compare_sides(one, one, labelled=labelled, budget=QUICK).recordings
+    assert same is not None
+    assert same.relabelled == 0

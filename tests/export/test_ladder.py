@@ -285,3 +285,22 @@ def test_a_graph_without_a_seam_is_refused(traced: Traced) -> None:
             names[:] = ["elsewhere" if name == "features" else name for name in names]
     with pytest.raises(ParityError, match="has no tensor 'features'"):
         up_to_features(hidden, source="fp32.onnx")
+
+
+def test_of_three_labels_the_likeliest_one_is_watched_too(asked: Questions) -> None:
+    def three(batch: Array) -> Array:
+        loud = np.abs(batch).max(axis=1)
+        return np.stack([np.zeros(len(batch)), batch.mean(axis=1), loud], axis=1).astype(np.float32)
+
+    def deaf_to_the_third(batch: Array) -> Array:
+        return three(batch) - np.array([0, 0, 9], dtype=np.float32)
+
+    original = ask(three, asked)
+    same = compare("int8", ask(three, asked), original, asked=asked, scale=SCALE)
+    other = compare("int8", ask(deaf_to_the_third, asked), original, asked=asked, scale=SCALE)
+    assert same.relabelled == 0
+    assert other.relabelled == 30, "the third label was always the likeliest"
+    two = compare("int8", ask(logits, asked), ask(logits, asked), asked=asked, scale=SCALE)
+    assert two.relabelled is None
+    rows = decision_rows(ladder_of(asked), {"int8": other}, original_eer=other.eer)
+    assert "likeliest label: 30" in rows[-1][2]
