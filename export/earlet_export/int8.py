@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from earlet_export.answers import Answers, Questions, Scale
-from earlet_export.calibrate import Method, Ranges, observe
+from earlet_export.calibrate import Array, Method, Ranges, observe
 from earlet_export.join import join
 from earlet_export.material import Material, at_three_levels
 from earlet_export.prove import Rung
@@ -22,6 +22,8 @@ from earlet_train.recipe import Export
 
 # Recordings that rank the layers where int8 breaks its promise: each layer is run on all of them.
 RANKING_CLIPS = 24
+# Graphs timed in one run, beside fp32.
+AT_ONCE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +55,18 @@ class Proof:
     broken: Callable[[Rung], tuple[str, ...]]
 
 
-def make_int8(traced: Traced, material: Material, proof: Proof, *, wanted: Export) -> Int8:
-    """The fastest int8 model graph that keeps the promise (`earlet_export.search`)."""
+def make_int8(
+    traced: Traced,
+    material: Material,
+    proof: Proof,
+    *,
+    wanted: Export,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Int8:
+    """The fastest int8 model graph that keeps the promise (`earlet_export.search`).
+
+    `on_step` hears what comes of each graph where plain int8 breaks its promise.
+    """
     frontend = Runner.of(traced.frontend)
     exclude = nodes_of_modules(traced.model, wanted.exclude)
 
@@ -76,8 +88,7 @@ def make_int8(traced: Traced, material: Material, proof: Proof, *, wanted: Expor
         return rank(traced.model, ranges, view(frontend, proof), exclude=exclude)
 
     def time(models: Mapping[str, onnx.ModelProto]) -> Mapping[str, Speed]:
-        runs = {name: Runner.of(join(traced.frontend, graph)) for name, graph in models.items()}
-        return side_by_side(runs, material.calibration[:1])
+        return _time(traced.frontend, models, material.calibration[:1])
 
     return settle(
         traced.model,
@@ -87,7 +98,25 @@ def make_int8(traced: Traced, material: Material, proof: Proof, *, wanted: Expor
         time=time,
         method=wanted.calibration,
         exclude=exclude,
+        tell=on_step,
     )
+
+
+def _time(
+    frontend: onnx.ModelProto, models: Mapping[str, onnx.ModelProto], window: Array
+) -> dict[str, Speed]:
+    """Model graphs by name, `fp32` among them -> the speed of each, a few at a time beside fp32.
+
+    (All at once would hold a dozen sessions in memory.)
+    """
+    others = [name for name in models if name != "fp32"]
+    speeds: dict[str, Speed] = {}
+    for start in range(0, len(others), AT_ONCE):
+        names = ["fp32", *others[start : start + AT_ONCE]]
+        runs = {name: Runner.of(join(frontend, models[name])) for name in names}
+        # The first run's fp32 stands for all: what is compared are ratios within a run.
+        speeds = side_by_side(runs, window) | speeds
+    return speeds
 
 
 def view(frontend: Runner, proof: Proof) -> View:

@@ -6,7 +6,6 @@ that hurt the decision most in float, one, two, four, ... of them, then as few a
 """
 
 import dataclasses
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,6 @@ from earlet_export.macs import layer_macs
 from earlet_export.quantize import layers, quantize
 from earlet_export.sensitivity import Damage
 from earlet_export.speed import Speed
-
-log = logging.getLogger(__name__)
 
 # With more of the work than this back in float there is no int8 graph left worth the name.
 MOST_IN_FLOAT = 0.5
@@ -91,6 +88,7 @@ def settle(
     time: Callable[[Mapping[str, onnx.ModelProto]], Mapping[str, Speed]],
     method: Method = "minmax",
     exclude: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Int8:
     """Model graph -> the fastest int8 graph that keeps the promise.
 
@@ -98,20 +96,22 @@ def settle(
     the layers, the worst first; `time` measures graphs side by side, the float one as `fp32`. The
     last two are asked only where plain int8 breaks the promise. Where nothing keeps it, the full
     int8 graph comes back, its promise broken. Nodes in `exclude` are in float from the start.
+    `tell` hears what came of each graph, from the first broken promise on.
     """
-    search = _Search(model, observe=observe, judge=judge, exclude=exclude)
+    search = _Search(model, observe=observe, judge=judge, exclude=exclude, tell=tell)
     if search.tries("int8", method).holds:
         return search.found(ranking=(), speeds={})
-    log.info("int8 alone does not keep the promise: other calibrations, then layers in float")
     for other in METHODS:
         if other != method:
             search.tries(f"int8, {other}", other)
     ranking: list[Damage] = []
     if not search.holders:
         best = min(search.tried, key=lambda tried: tried.judged.badness).method
+        tell("ranking the layers by their damage to decisions")
         ranking = rank(search.ranges(best))
         search.groups(best)
         search.worst_first(best, [damage.layer for damage in ranking])
+    tell(f"timing {len(search.tried)} int8 graphs beside fp32")
     speeds = time({"fp32": model} | search.models)
     return search.found(ranking=tuple(ranking), speeds=speeds)
 
@@ -126,8 +126,10 @@ class _Search:
         observe: Callable[[Method], Ranges],
         judge: Callable[[onnx.ModelProto], Judged],
         exclude: Sequence[str],
+        tell: Callable[[str], None],
     ) -> None:
         self.model, self.judge, self.exclude = model, judge, tuple(exclude)
+        self.tell = tell
         self._observe, self._ranges = observe, dict[Method, Ranges]()
         macs = layer_macs(model)
         total = max(1, sum(macs.values()))
@@ -169,6 +171,8 @@ class _Search:
         )
         self.tried.append(tried)
         self.models[name] = graph
+        if not tried.holds or len(self.tried) > 1:
+            self.tell(f"{name}: {'; '.join(tried.judged.broken) or 'keeps its promise'}")
         return tried
 
     def groups(self, method: Method) -> None:

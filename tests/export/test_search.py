@@ -36,6 +36,7 @@ class Bench:
         self.judged: list[tuple[str, ...]] = []
         self.methods: list[Method] = []
         self.ranked = 0
+        self.told: list[str] = []
 
     def observe(self, method: Method) -> Ranges:
         self.methods.append(method)
@@ -89,6 +90,7 @@ class Bench:
             rank=rank,
             time=time,
             exclude=exclude,
+            tell=self.told.append,
         )
 
     def in_float(self, graph: onnx.ModelProto) -> tuple[str, ...]:
@@ -122,6 +124,7 @@ def test_nothing_else_is_tried_where_plain_int8_holds(bench: Bench) -> None:
     assert [tried.name for tried in found.tried] == ["int8"]
     assert found.kept_float == ("model/body.0/Conv",)
     assert (bench.methods, bench.ranked, found.fp32_speed) == (["minmax"], 0, None)
+    assert bench.told == []
 
 
 def test_other_calibrations_come_before_layers_in_float(bench: Bench) -> None:
@@ -130,6 +133,12 @@ def test_other_calibrations_come_before_layers_in_float(bench: Bench) -> None:
     assert found.chosen.name == "int8, entropy"
     assert found.kept_float == ()
     assert bench.ranked == 0
+    assert bench.told == [
+        "int8: changes too much",
+        "int8, entropy: keeps its promise",
+        "int8, percentile: changes too much",
+        "timing 3 int8 graphs beside fp32",
+    ]
 
 
 def test_the_worst_layers_go_back_and_no_more_than_needed(bench: Bench) -> None:

@@ -186,7 +186,13 @@ def export_row(
             ),
             broken=judge.broken,
         )
-        int8 = make_int8(traced, material, proof, wanted=recipe.export)
+        int8 = make_int8(
+            traced,
+            material,
+            proof,
+            wanted=recipe.export,
+            on_step=lambda words: on_step(f"{name}: {words}"),
+        )
         graphs["int8"] = join(traced.frontend, int8.model)
         moved = ask(Runner.of(graphs["int8"]), asked)
         on_step(f"{name}: timing")
