@@ -4,7 +4,8 @@ import dataclasses
 from typing import Any
 
 from earlet.agreement import Ranks
-from earlet_bench.compare import Apart, Comparison, OnGolden, OnRecordings
+from earlet_bench.compare import Comparison, OnGolden
+from earlet_bench.compare_recordings import Apart, OnRecordings
 from earlet_bench.compare_sides import Side
 from earlet_bench.evaluation.intervals import Estimate
 

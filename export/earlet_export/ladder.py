@@ -11,17 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from earlet_export.answers import Answer, Answers, Array, Questions, Scale, ask
+from earlet_export.difference import Difference, Gap, difference
 from earlet_export.exact import Original
-from earlet_export.prove import (
-    Decided,
-    Difference,
-    Gap,
-    Promises,
-    check_finite,
-    decide,
-    difference,
-    refuse_not_finite,
-)
+from earlet_export.prove import Decided, Promises, check_finite, decide, refuse_not_finite
 
 FLOAT64 = "torch float64"
 # Wider arithmetic costs two to three times the time of float32, which is the dearest rung as it is.
