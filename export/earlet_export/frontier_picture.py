@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FRONTIER_PICTURE = "frontier.png"
 # Colours that people with any colour vision tell apart (Okabe and Ito).
-KEPT, BROKEN, CHOSEN = "#0072B2", "#D55E00", "#009E73"
+_COLOURS = {"kept": "#0072B2", "broken": "#D55E00", "chosen": "#009E73"}
 # Area of the largest file's marker, in square points; the others in proportion to their bytes.
 _LARGEST = 520.0
 
@@ -33,35 +33,43 @@ def frontier_png(points: Sequence[Point]) -> bytes:
     from matplotlib.figure import Figure
 
     timed = [point for point in points if point.ratio_to_fp32 is not None]
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained", dpi=150)
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained", dpi=150)
     axes = figure.subplots()
     _markers(axes, timed)
     axes.axhline(0.0, color="#888888", linewidth=0.8, linestyle=":")
     axes.set_xlabel("time of one window, relative to fp32 (one thread)")
     axes.set_ylabel("change of the dev EER, points")
-    axes.set_title("int8: what it costs, what it saves (area: size of the file)", fontsize=10)
+    axes.set_title("What each graph loses, over how long it takes (area: size)", fontsize=10)
     axes.set_xlim(0, 1.1 * max([1.0, *(point.ratio_to_fp32 or 0.0 for point in timed)]))
     axes.margins(y=0.2)
-    for colour, label in ((CHOSEN, "chosen"), (KEPT, "keeps the promise"), (BROKEN, "breaks it")):
-        axes.scatter([], [], color=colour, alpha=0.75, label=label)
-    axes.legend(fontsize=8, frameon=False)
+    # Names beside the picture: graphs that differ little would write over each other.
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False, markerscale=0.5)
     content = io.BytesIO()
     figure.savefig(content, format="png")
     return content.getvalue()
 
 
 def _markers(axes: "Axes", timed: Sequence[Point]) -> None:
+    """A numbered marker for each point, blue where it keeps the promise, green where chosen."""
     largest = max((point.size_bytes for point in timed), default=1)
-    for point in timed:
+    for number, point in enumerate(timed, start=1):
         place = (point.ratio_to_fp32 or 0.0, 100 * point.eer_change)
-        colour = CHOSEN if point.chosen else KEPT if point.holds else BROKEN
+        word = "chosen" if point.chosen else "kept" if point.holds else "broken"
         area = _LARGEST * point.size_bytes / largest
-        axes.scatter(*place, s=area, color=colour, alpha=0.75, edgecolor="white", linewidth=0.8)
+        axes.scatter(
+            *place,
+            s=area,
+            color=_COLOURS[word],
+            alpha=0.75,
+            edgecolor="white",
+            linewidth=0.8,
+            label=f"{number}  {point.name}: {point.size_bytes / 1e3:.0f} kB, {word}",
+        )
         axes.annotate(
-            f"{point.name} ({point.size_bytes / 1e3:.0f} kB)",
+            str(number),
             place,
-            xytext=(0, 4 + area**0.5 / 2),
+            xytext=(2 + area**0.5 / 2, 0),
             textcoords="offset points",
-            ha="center",
+            va="center",
             fontsize=7,
         )

@@ -152,7 +152,7 @@ def _build(
         wanted = Export(
             calibration_clips=spec.export.calibration_clips, calibration=spec.export.calibration
         )
-        int8 = make_int8(traced, material, proof, wanted=wanted)
+        int8 = make_int8(traced, material, proof, wanted=wanted, on_step=on_step)
         graphs["int8"] = join(traced.frontend, int8.model)
         rungs["int8"] = prover.kept("int8", graphs["int8"])
 
