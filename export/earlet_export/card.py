@@ -1,12 +1,20 @@
 """The card of a detector: what it is for, what it is not for, and how well it does, in words."""
 
+from collections.abc import Sequence
+
 from earlet.manifest import Manifest
+from earlet_export.operating_points import Point, points_table
 from earlet_export.report import Report, held_out_parts, ladder_rows, table
 from earlet_train.checkpoint import Checkpoint
 
 
-def card(manifest: Manifest, report: Report, checkpoint: Checkpoint) -> str:
-    """Markdown; every number in it stands in the manifest or the report."""
+def card(
+    manifest: Manifest, report: Report, checkpoint: Checkpoint, *, points: Sequence[Point] = ()
+) -> str:
+    """Markdown; its numbers stand in the manifest or the report, but for the other thresholds.
+
+    `points`: where the threshold stands and could stand.
+    """
     recipe, origin = checkpoint.recipe, checkpoint.origin
     window, rate = manifest.window, manifest.sample_rate_hz
     others = [label for label in manifest.labels if label != manifest.positive]
@@ -46,6 +54,7 @@ def card(manifest: Manifest, report: Report, checkpoint: Checkpoint) -> str:
         f"At the threshold ({point.name}, {point.data}): {100 * point.miss_rate:.1f} % of "
         f"`{manifest.positive}` missed, {100 * point.false_alarm_rate:.1f} % of the others "
         "reported.",
+        *_points(manifest, points),
         *held_out_parts(report),
         "## How to use it",
         "```\nearlet detect recording.wav --model FOLDER\nearlet verify FOLDER\n```",
@@ -56,6 +65,17 @@ def card(manifest: Manifest, report: Report, checkpoint: Checkpoint) -> str:
         "recordings are those named in the corpus.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _points(manifest: Manifest, points: Sequence[Point]) -> list[str]:
+    if not points:
+        return []
+    return [
+        f"Where else a threshold could stand, as the {manifest.default_precision} graph scores the "
+        "same recordings (compare a verdict's `score` with it). The others were chosen on them "
+        "too: expect somewhat more errors elsewhere.",
+        points_table(points, positive=manifest.positive),
+    ]
 
 
 POOLING = {"mean": "mean", "max": "largest", "first": "first"}

@@ -45,6 +45,9 @@ def export(
             "loading; stored: as numbers, for engines that do not."
         ),
     ] = "compact",
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Draw the report's pictures too.")
+    ] = True,
     proof_clips: Annotated[
         int, typer.Option(min=10, help="At most this many dev recordings prove the result.")
     ] = 400,
@@ -122,6 +125,7 @@ def export(
         data=corpus.resolve().name if data else checkpoint.origin.corpus,
         precision=precision,
         fp16=fp16,
+        pictures=pictures,
         against=load_checkpoint(against) if against else None,
         frontend=frontend,
         replace=force,

@@ -27,11 +27,14 @@ from earlet_export.golden import golden_answers
 from earlet_export.int8 import Proof, calibrated, make_int8
 from earlet_export.join import join
 from earlet_export.ladder import Climber, Ladder, broken_features, climb
+from earlet_export.layer_noise import layer_noise
 from earlet_export.linter import Lint, lint
 from earlet_export.material import Material
+from earlet_export.operating_points import operating_points
 from earlet_export.pack import bare_manifest, pack
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
 from earlet_export.report import Against, Report
+from earlet_export.report_pictures import NOISE_WINDOWS, Scores, draw
 from earlet_export.run import Runner
 from earlet_export.seam import up_to_features
 from earlet_export.search import Int8
@@ -65,6 +68,7 @@ def export_bundle(
     fp16: bool = False,
     against: Checkpoint | None = None,
     frontend: Kept = "compact",
+    pictures: bool = True,
     replace: bool = False,
     on_step: Step = lambda _: None,
 ) -> Exported:
@@ -74,6 +78,7 @@ def export_bundle(
     default; `auto` makes it the default where it is faster here. `fp16` adds a third, smaller
     graph. `against`: the run that this one was fine-tuned from, whose EER int8 may not raise.
     `frontend`: its tables as recipes or, for other engines than ONNX Runtime, as numbers.
+    `pictures`: whether the report's pictures are drawn and written too.
     Raises ParityError where a promise of the recipe is broken, UsageError where `out` cannot be
     written.
     """
@@ -87,6 +92,7 @@ def export_bundle(
             fp16=fp16,
             against=against,
             frontend=frontend,
+            pictures=pictures,
             on_step=on_step,
         )
     on_step(f"writing and verifying {out}")
@@ -103,6 +109,7 @@ def _build(
     fp16: bool,
     against: Checkpoint | None,
     frontend: Kept,
+    pictures: bool,
     on_step: Step,
 ) -> tuple[Manifest, dict[str, bytes], Report]:
     """Everything but the writing."""
@@ -186,9 +193,23 @@ def _build(
             reference="torch",
         )
         report = dataclasses.replace(report, held_out=held_out)
-    pictures = {FRONTIER_PICTURE: frontier_png(report.frontier)} if int8 else {}
+    scores = prover.scores(f"{len(asked.trials)} dev recordings of {data}")
+    drawn: dict[str, bytes] = {}
+    if pictures:
+        on_step("drawing the report's pictures")
+        windows = [trial.windows[:1] for trial in material.trials[:NOISE_WINDOWS]]
+        heard = [Runner.of(traced.frontend)(window) for window in windows]
+        noise = layer_noise(traced.model, int8.model, heard) if int8 else ()
+        drawn = draw(scores, noise)
+        if int8:
+            drawn[FRONTIER_PICTURE] = frontier_png(report.frontier)
     manifest, files = pack(
-        checkpoint, report, graphs=graphs, record=answers.record, pictures=pictures
+        checkpoint,
+        report,
+        graphs=graphs,
+        record=answers.record,
+        pictures=drawn,
+        points=operating_points(scores, rung=report.default_precision),
     )
     return manifest, files, report
 
@@ -217,6 +238,18 @@ class _Prover:
         self.original_eer = error_rate(original.trials, trials=asked.trials, scale=scale)
         self.promised_from = (against.eer if against else self.original_eer).eer
         self.answers: dict[str, Answers] = {}
+
+    def scores(self, data: str) -> Scores:
+        """What the original and every graph said to the recordings, which `data` names."""
+        said = {"torch": self.original, **self.answers}
+        return Scores(
+            by_rung={name: self.scale.trial_scores(one.trials) for name, one in said.items()},
+            is_positive=np.array([t.trial.key == self.scale.positive for t in self.asked.trials]),
+            positive=self.scale.positive,
+            threshold=self.scale.threshold,
+            data=data,
+            groups=tuple(trial.group for trial in self.asked.trials),
+        )
 
     def kept(self, precision: str, graph: onnx.ModelProto) -> Rung:
         """The rung of a graph that keeps its promises. Raises ParityError where it does not."""

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from earlet_export.prove import Gap
+from earlet_export.difference import Gap
 from earlet_export.quantize import LAYERS
 
 Array = NDArray[np.float32]

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import onnx
 
@@ -12,6 +12,7 @@ from earlet.golden import GoldenRecord
 from earlet.manifest import MANIFEST_FILE, Golden, Graph, Manifest, Provenance
 from earlet_export.card import card
 from earlet_export.join import with_manifest
+from earlet_export.operating_points import Point
 from earlet_export.prove import Rung
 from earlet_export.report import Report, report_json, report_markdown
 from earlet_train.checkpoint import Checkpoint
@@ -30,10 +31,12 @@ def pack(
     graphs: Mapping[str, onnx.ModelProto],
     record: GoldenRecord,
     pictures: Mapping[str, bytes],
+    points: Sequence[Point],
 ) -> tuple[Manifest, dict[str, bytes]]:
     """-> (the manifest, file name -> bytes of the whole bundle, the manifest included).
 
-    `pictures`: by file name, those that the pages show.
+    `pictures`: by file name, those that the pages show; `points`: where else the threshold could
+    stand, for the card.
 
     The graphs depend on nothing that varies from one export to the next but the measured default
     precision; times and durations stand in the report alone.
@@ -47,8 +50,8 @@ def pack(
     golden = record.to_bytes()
     pages = {
         REPORT_FILE: report_json(report, sizes),
-        REPORT_PAGE: report_markdown(report, sizes),
-        CARD_FILE: card(bare, report, checkpoint),
+        REPORT_PAGE: report_markdown(report, sizes, pictures=tuple(pictures)),
+        CARD_FILE: card(bare, report, checkpoint, points=points),
     }
     texts = {name: text.encode() for name, text in pages.items()} | dict(pictures)
     manifest = dataclasses.replace(

@@ -1,7 +1,7 @@
 """The evidence of an export, as data (report.json) and as a page (report.md)."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from earlet_export.linter import Lint
 from earlet_export.markdown import columns, decibels, percent, rate_words
 from earlet_export.markdown import table as table  # also for whoever asks here
 from earlet_export.prove import Difference, Rung
+from earlet_export.report_pictures import picture_parts, shown
 from earlet_export.sensitivity import Damage
 from earlet_export.speed import Speed
 from earlet_train.recipe import Promises
@@ -116,8 +117,10 @@ def summary(report: Report, sizes_bytes: Mapping[str, int]) -> str:
     return "\n".join([*lines, *words])
 
 
-def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
-    """The same for readers."""
+def report_markdown(
+    report: Report, sizes_bytes: Mapping[str, int], *, pictures: Sequence[str] = ()
+) -> str:
+    """The same for readers; `pictures`: names of those that lie beside the page."""
     ladder = ladder_rows(report)
     parts = [
         f"# {report.name} {report.version}: does the exported detector match the original?",
@@ -157,7 +160,8 @@ def report_markdown(report: Report, sizes_bytes: Mapping[str, int]) -> str:
             ],
         ),
         f"Default precision: **{report.default_precision}**.",
-        *frontier_parts(report.frontier, report.ranking),
+        *shown(frontier_parts(report.frontier, report.ranking), pictures),
+        *picture_parts(pictures),
         *lint_parts(report.lints),
         "## Made with",
         ", ".join(f"{name} {v}" for name, v in sorted(report.versions.items()))

@@ -66,6 +66,15 @@ def picture_parts(names: Sequence[str]) -> list[str]:
     return ["## In pictures", *shown] if shown else []
 
 
+def shown(parts: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Parts of a page, less the pictures that were not drawn."""
+    return [
+        part
+        for part in parts
+        if not part.startswith("![") or any(part.endswith(f"({name})") for name in names)
+    ]
+
+
 _WORDS = {
     SCORES_PICTURE: "The score of every recording in int8 over that in fp32",
     DET_PICTURE: "Missed over false alarms at every threshold, original, fp32 and int8",

@@ -23,13 +23,35 @@ def test_the_bundle_verifies_in_the_runtime(exported: Exported) -> None:
     bundle = Bundle.open(exported.path)
     assert set(bundle.check_files()) == {
         *("fp32.onnx", "int8.onnx", "golden.npz", "report.json", "report.md", "card.md"),
-        "frontier.png",
+        *("frontier.png", "scores.png", "det.png", "layers.png"),
     }
     for precision in ("fp32", "int8"):
         replayed = replay(bundle, precision)
         assert replayed.ok
     assert replay(bundle, "fp32").max_abs_logit < 1e-4
     assert replay(bundle, "int8").max_abs_logit > 1e-4, "int8 that equals fp32 is not int8"
+
+
+def test_the_pages_show_every_picture_and_none_is_large(exported: Exported) -> None:
+    page = (exported.path / "report.md").read_text()
+    pictures = list(exported.path.glob("*.png"))
+    assert len(pictures) == 4
+    for picture in pictures:
+        assert picture.stat().st_size < 60_000
+        assert f"]({picture.name})" in page
+
+
+def test_the_card_names_other_thresholds(exported: Exported) -> None:
+    card = (exported.path / "card.md").read_text()
+    assert f"| as shipped | {exported.manifest.threshold:+.3f} |" in card
+
+
+def test_without_pictures_the_pages_point_to_none(
+    checkpoint: Checkpoint, material: Material, tmp_path: Path
+) -> None:
+    done = export_bundle(checkpoint, material, out=tmp_path / "b", data="sounds", pictures=False)
+    assert not list(done.path.glob("*.png"))
+    assert ".png" not in (done.path / "report.md").read_text()
 
 
 def test_the_detector_gives_the_scores_of_the_network(
