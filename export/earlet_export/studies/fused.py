@@ -26,12 +26,17 @@ KINDS: tuple[Kind, ...] = ("mean", "logistic")
 
 @dataclass(frozen=True, kw_only=True)
 class Fused:
-    """A fusion of some rows of a study as a row of its own; `answers`: one per seed of all."""
+    """A fusion of some rows of a study as a row of its own; `answers`: one per seed of all.
+
+    `weights`: per seed, of each member, times the spread of its scores on dev, which makes them
+    comparable.
+    """
 
     kind: Kind
     members: tuple[Variant, ...]
     row: Variant
     answers: tuple[Answer, ...]
+    weights: tuple[tuple[float, ...], ...]
 
 
 def fusions(variants: Sequence[Variant], answers: Sequence[Answer]) -> list[Fused]:
@@ -47,7 +52,15 @@ def fusions(variants: Sequence[Variant], answers: Sequence[Answer]) -> list[Fuse
         for kind in KINDS if seeds else ():
             row = _row(members, kind, of=len(variants))
             made = tuple(_fuse([of_seed[s] for of_seed in own], row, kind) for s in seeds)
-            found.append(Fused(kind=kind, members=members, row=row, answers=made))
+            found.append(
+                Fused(
+                    kind=kind,
+                    members=members,
+                    row=row,
+                    answers=tuple(answer for answer, _ in made),
+                    weights=tuple(weights for _, weights in made),
+                )
+            )
     return found
 
 
@@ -108,8 +121,8 @@ def _row(members: Sequence[Variant], kind: Kind, *, of: int) -> Variant:
     return dataclasses.replace(members[0], name=name, title=title)
 
 
-def _fuse(members: Sequence[Answer], row: Variant, kind: Kind) -> Answer:
-    """Answers of one seed -> one, with the threshold at the EER of dev."""
+def _fuse(members: Sequence[Answer], row: Variant, kind: Kind) -> tuple[Answer, tuple[float, ...]]:
+    """Answers of one seed -> one, with the threshold at the EER of dev, and `Fused.weights`."""
     dev, evaluation = map(np.stack, zip(*(raw(answer) for answer in members), strict=True))
     is_spoof = dev_labels(row.corpus)
     fuse = mean_fusion(len(members)) if kind == "mean" else logistic_fusion(dev, is_spoof)
@@ -121,4 +134,5 @@ def _fuse(members: Sequence[Answer], row: Variant, kind: Kind) -> Answer:
         even_odds=0.0,
         scale=1.0,
     )
-    return Answer(variant=row, done=done, dev=fuse(dev), eval=fuse(evaluation))
+    weights = tuple(float(w) for w in np.array(fuse.weights) * dev.std(axis=1))
+    return Answer(variant=row, done=done, dev=fuse(dev), eval=fuse(evaluation)), weights
