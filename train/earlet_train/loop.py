@@ -43,7 +43,9 @@ class Trainer:
         self.network = build_network(recipe).to(self.device)
         self.judged = copy.deepcopy(self.network)
         if training.channels_last:
-            self.network.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            # Judging too: an epoch of Spec-ResNet spent a third of its time there.
+            for network in (self.network, self.judged):
+                network.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(training, self.network)
         loss = make_loss(training, classes=len(recipe.labels), device=self.device)
         step = Step(self.network, loss, recipe)
