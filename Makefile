@@ -10,7 +10,7 @@ DEMO ?= build/demo
 # One process a core, each with a share of the files; torch's threads sleep while they wait.
 TESTS := OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup test test-slow check lint format demo frontends augmentations systems clean
+.PHONY: help setup test test-slow check lint format demo frontends augmentations systems export-all clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,11 @@ frontends: setup  ## features against their definitions and ONNX, on speech (DAT
 systems: $(DEMO)/corpus/corpus.json  ## every recipe learns, exports and quantizes for a moment: one table
 	$(EARLET) study systems --corpus $(DEMO)/corpus --out build/systems
 	cp build/systems/systems.md benchmarks/results/systems.md
+
+export-all: setup  ## every trained run (RUNS=folder) through the export: one table
+	$(EARLET) study exports --runs $(or $(RUNS),build) --out build/exports \
+		$(foreach corpus,$(DATA),--corpus $(corpus))
+	cp build/exports/exports.md benchmarks/results/exports.md
 
 clean:  ## remove what make made, but not the download cache
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

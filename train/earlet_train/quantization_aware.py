@@ -68,7 +68,10 @@ class Rounding:
         rng = np.random.default_rng([self.recipe.seed, epoch, count])
         chosen = rng.choice(count, min(count, RANGE_CLIPS), replace=False)
         windows = [fit(waveform(int(i)), self.recipe.data.window) for i in chosen]
+        # An adapter may draw at random, or count, while it is trained.
+        self.network.eval()
         self.trained.learn(lambda: self._hear(windows))
+        self.network.train()
         self.trained.freeze_norms()
 
     def _hear(self, windows: list[NDArray[np.float32]]) -> None:
