@@ -253,6 +253,20 @@ def test_a_promise_that_int8_breaks_leaves_no_bundle(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_help_shows_a_manifest_that_parses(capsys: pytest.CaptureFixture[str]) -> None:
+    """Line by line, as it is to be typed; what it shows is what the program reads."""
+    assert run(["adopt", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    begin = next(i for i, line in enumerate(lines) if "with every table" in line) + 1
+    shown = [line.strip() for line in lines[begin : lines.index("", begin)]]
+    assert len(shown) > 30
+    text = "\n".join(shown)
+    found = parse_spec(text.replace("or calibrate = true", ""), source="--help")
+    assert found.chunks is not None
+    assert found.chunks.states == {"state": "stateN"}
+    assert found.export.seam == "tensor name"
+
+
 def test_the_verb_tells_a_foreign_model_from_released_weights(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs --data CORPUS and --out FOLDER"):
         adopt("m.onnx", manifest=tmp_path / "m.toml")

@@ -50,7 +50,7 @@ def adopt(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    r"""Wrap a detector that was not trained with earlet, and prove that nothing changed.
+    """Wrap a detector that was not trained with earlet, and prove that nothing changed.
 
     With --manifest: an ONNX model, or a torch module by its factory's name (its code runs), becomes
     a bundle with fp32 and int8 graphs, golden answers and a card, proven against the untouched
@@ -106,7 +106,7 @@ def adopt(
 
     Known WEIGHTS: Spec- and MFCC-ResNet (nesl/asvspoof2019), the LFCC-LCNN baseline of ASVspoof
     2021, AASIST and AASIST-L (clovaai/aasist).
-    """
+    """  # noqa: D301  (typer reads the character \b: keep these lines as they are)
     if corpus is None or out is None:
         raise UsageError("earlet adopt needs --data CORPUS and --out FOLDER.")
     if (weights is None) == (manifest is None):
