@@ -10,7 +10,7 @@ DEMO ?= build/demo
 # One process a core, each with a share of the files; torch's threads sleep while they wait.
 TESTS := OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup test test-slow check lint format demo frontends augmentations systems export-all clean
+.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign export-all clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,9 @@ export-all: setup  ## every trained run (RUNS=folder) through the export: one ta
 	$(EARLET) study exports --runs $(or $(RUNS),build) --out build/exports \
 		$(foreach corpus,$(DATA),--corpus $(corpus))
 	cp build/exports/exports.md benchmarks/results/exports.md
+
+foreign: $(DEMO)/corpus/corpus.json  ## two public models adopted: downloaded, wrapped, proven, quantized
+	PYTHONPATH=tests $(PYTHON) -m foreign.adopt --data $(or $(DATA),$(DEMO)/corpus) --out build/foreign
 
 clean:  ## remove what make made, but not the download cache
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
