@@ -22,7 +22,7 @@ TITLES = {"vgg": "VGG-like", "resnet50": "ResNet50"}
 # Shipped recipes of the same network on the other picture, with what was published of it.
 TWINS = {"resnet50": "resnet50-waveform"}
 
-HUMANS, DEV, EVAL_HUMANS, EVAL_SPOOFS = 180, 120, 400, 800
+HUMANS, DEV, EVAL_HUMANS, EVAL_SPOOFS = 160, 120, 400, 800
 # Of the first network, and of the others, which take ten times as long.
 EPOCHS, SEEDS = (3, 2), (2, 1)
 # How often an epoch of each remedy deals a picture, in genuine recordings.
