@@ -23,6 +23,7 @@ def ladder_parts(
 ) -> list[str]:
     """Words and tables, from the waveform to the decision."""
     return [
+        "## The ladder",
         "Every rung against the PyTorch original (torch, float32), at three depths. "
         + float64_words(ladder),
         "### Features: what the model hears",

@@ -127,7 +127,7 @@ def report_markdown(
         f"Asked: {report.recordings} recordings of {report.data} (dev split), {_few(report)}, and "
         f"{report.golden_signals} golden signals. Original: the PyTorch network."
         + _left_out_words(report),
-        "## The ladder",
+        "## In short",
         table(ladder[0], ladder[1:]),
         _kept_words(report),
         *ladder_parts(report.ladder, report.rungs, original_eer=report.original_eer),
