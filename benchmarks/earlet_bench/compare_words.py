@@ -76,8 +76,8 @@ def _golden_lines(found: OnGolden) -> list[str]:
     lines = []
     if found.logits is not None:
         lines.append(
-            f"golden signals ({found.signals}), logits: {_apart(found.logits)}; "
-            f"farthest on {found.worst!r}"
+            f"golden signals ({found.signals}), logits: {_apart(found.logits)}"
+            + (f"; farthest on {found.worst!r}" if found.logits.max_abs > 0 else "")
         )
     if found.scores is not None and found.ranks is not None:
         lines.append(

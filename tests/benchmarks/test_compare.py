@@ -106,7 +106,9 @@ def test_a_file_compared_with_itself_is_said_to_be_the_same(exported: Path) -> N
     assert found.golden is not None
     assert found.golden.logits is not None
     assert found.golden.logits.max_abs == 0
-    assert "A and B are the same file, byte for byte" in lines_of(found)
+    lines = lines_of(found)
+    assert "A and B are the same file, byte for byte" in lines
+    assert "golden signals (17), logits: equal" in lines
 
 
 def test_recordings_give_error_rates_and_the_interval_of_their_difference(

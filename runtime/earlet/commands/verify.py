@@ -138,9 +138,14 @@ def _replay_line(one: Replay) -> str:
 
 
 def _hearing_lines(one: Hearing | None) -> list[str]:
-    """Says which half of a graph is at fault; nothing where its features are as they were."""
-    if one is None or one.ok:
+    """Says which half of a graph is at fault; nothing of a graph whose halves are not known."""
+    if one is None:
         return []
+    if one.ok:
+        return [
+            f"the {one.precision} graph hears what the original heard: mean and spread of its "
+            f"features agree on {one.signals} golden signals"
+        ]
     return [
         f"the {one.precision} graph hears other features than the original did, most on "
         f"{one.worst_signal!r} ({one.worst:.3g} times as far as a float frontend may be): its "
