@@ -316,6 +316,12 @@ def test_a_model_with_memory_hears_a_whole_window_in_order(pool: str) -> None:
     assert [n.op_type for n in wrapped.cut.traced.model.graph.node].count("Conv") == 1
 
 
+def test_a_memory_of_one_recording_is_opened_to_a_batch() -> None:
+    wrapped = wrap(with_memory(batch=1), spec(MEMORY.format(pool="max")), sha256="")
+    assert wrapped.ports.batched
+    agree(wrapped)
+
+
 def test_the_memory_matters_and_starts_from_zero_in_each_window() -> None:
     wrapped = wrap(with_memory(), spec(MEMORY.format(pool="last")), sha256="")
     run = Runner.of(join(wrapped.cut.traced.frontend, wrapped.cut.traced.model))

@@ -236,8 +236,8 @@ def _done(adoption: Adoption) -> list[str]:
         lines += [
             f"It is called on pieces of {spec.chunks.samples} samples with {spec.chunks.context} "
             f"from before each (zeros at the start); memory: {states}, zero at the start of every "
-            "window. Its authors let the memory run on through a recording: the first moments of "
-            "a window know less here.",
+            "window. Where such a model runs on through a recording, its memory does too: here the "
+            "first moments of a window know less.",
             f"A window's score is the {_POOL[spec.chunks.pool]} of its {spec.pieces} pieces', as "
             "log-odds.",
         ]

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from earlet.errors import ParityError
+from earlet.errors import RecipeError
 from earlet_export.foreign.graph import PREFIX, Builder, Values, inputs_of, probe, sweep
 from earlet_export.foreign.original import SUREST
 from earlet_export.foreign.ports import Ports, integer_limits
@@ -237,7 +237,7 @@ def _recordings_in_turn(
 ) -> Whole:
     """A model of one recording at a time: all of it in a Scan over the batch."""
     if spec.chunks is not None:
-        raise ParityError(
+        raise RecipeError(
             f"{spec.source}: the model fixes the batch to one and is called in pieces, which "
             "earlet does not put together. Export the model with an open batch."
         )

@@ -1,6 +1,8 @@
 """Takes a foreign model apart and puts it into the contract: waveform -> features -> logits."""
 
 import dataclasses
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +35,9 @@ from earlet_export.foreign.spec import Spec
 from earlet_export.foreign.tap import tap
 from earlet_export.foreign.whole import build_whole
 from earlet_export.trace import OPSET, WAVEFORM
+
+# Axes of one that may be the batch, tried one after the other.
+_MOST_TRIES = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,16 +130,31 @@ def wrap(
 def _frozen(model: onnx.ModelProto, spec: Spec) -> tuple[Ports, onnx.ModelProto]:
     """What never changes made constant; the batch opened where the model bears it."""
     ports = find_ports(model, spec)
-    if not ports.batched and not ports.states and ports.shape[0] == 1:
-        opened = dataclasses.replace(ports, shape=("B", *ports.shape[1:]), batched=True)
+    for opened in itertools.islice(_opened(ports), _MOST_TRIES):
         try:
             inner = _inner(model, opened, spec)
             if _rows_are_apart(inner, opened, spec):
                 return opened, inner
         except BundleError:
             # Somewhere inside the one recording is written down: it stays one at a time.
-            pass
+            continue
     return ports, _inner(model, ports, spec)
+
+
+def _opened(ports: Ports) -> Iterator[Ports]:
+    """The same ports with a batch in the place of an axis of one: every way there is."""
+    if ports.batched or ports.shape[0] != 1:
+        return
+    places = [
+        [i for i, axis in enumerate(shape) if axis == 1] for shape, _ in ports.states.values()
+    ]
+    for chosen in itertools.product(*places):
+        states = {
+            name: (tuple("B" if i == at else axis for i, axis in enumerate(shape)), dtype)
+            for at, (name, (shape, dtype)) in zip(chosen, ports.states.items(), strict=True)
+        }
+        shape = ("B", *ports.shape[1:])
+        yield dataclasses.replace(ports, shape=shape, states=states, batched=True)
 
 
 def _inner(model: onnx.ModelProto, ports: Ports, spec: Spec) -> onnx.ModelProto:
@@ -148,8 +168,16 @@ def _rows_are_apart(inner: onnx.ModelProto, ports: Ports, spec: Spec) -> bool:
     answer, sound = PREFIX + ports.answer, PREFIX + ports.sound
     three = _feed(ports, spec)(3)
     together = probe(inner, [answer], three, source=spec.source)[answer]
+    axes = {sound: 0} | {
+        PREFIX + name: shape.index("B") for name, (shape, _) in ports.states.items()
+    }
     alone = [
-        probe(inner, [answer], {sound: three[sound][i : i + 1]}, source=spec.source)[answer]
+        probe(
+            inner,
+            [answer],
+            {name: np.take(value, [i], axis=axes[name]) for name, value in three.items()},
+            source=spec.source,
+        )[answer]
         for i in range(3)
     ]
     flat = np.concatenate([one.reshape(1, -1) for one in alone])
