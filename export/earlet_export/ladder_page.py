@@ -110,6 +110,8 @@ def condition_rows(rungs: Mapping[str, Rung]) -> Rows:
             )
             for under in rung.conditions
         ]
+        batch = f"{rung.batch_of_three_max_abs:.2g}"
+        rows.append((rung.precision, "three in a batch, from one by one", batch, "", ""))
     return rows
 
 

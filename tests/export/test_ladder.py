@@ -17,7 +17,13 @@ from earlet_export.answers import Questions, Scale, ask, questions
 from earlet_export.exact import Original, as_trained, in_float64
 from earlet_export.join import join
 from earlet_export.ladder import Climber, Ladder, broken_features, climb
-from earlet_export.ladder_page import decision_rows, distance_rows, float64_words, ladder_parts
+from earlet_export.ladder_page import (
+    condition_rows,
+    decision_rows,
+    distance_rows,
+    float64_words,
+    ladder_parts,
+)
 from earlet_export.material import ProofTrial
 from earlet_export.prove import compare
 from earlet_export.run import Runner
@@ -217,6 +223,12 @@ def test_every_condition_has_its_row(asked: Questions) -> None:
     square = rung.conditions[1]
     assert (square.flips, square.recordings) == (1, 1)
     assert square.logits.max_abs == pytest.approx(2)
+    rows = condition_rows({"int8": rung})
+    assert [row[1] for row in rows] == [
+        *(f"peak {level:g} dBFS" for level in asked.levels),
+        *(under.condition for under in rung.conditions),
+        "three in a batch, from one by one",
+    ]
 
 
 def test_the_page_has_one_table_a_depth(asked: Questions) -> None:
