@@ -3,13 +3,15 @@
 The first convolution of most detectors reads a picture of a single channel. Its int8 kernel copies
 every 3x3 patch byte by byte before it multiplies nine numbers: in a VGG-like network that was 29 %
 of all int8 time for 1 % of the work. Computed for four neighbours at once the patch is 3x6, four
-times fewer are copied, and the product is wide enough for the processor.
+times fewer are copied, and the product is wide enough for the processor: int8 took 0.45 of fp32's
+time instead of 0.53.
 
 Rule. A 2-D convolution of one input channel, kernel [O, 1, h, w], stride s along time, becomes one
 of 4 O channels, kernel [4 O, 1, h, w + 3 s] and stride 4 s, whose group p of channels is the old
 kernel moved right by p s. With channels last, [H, W / 4, 4 O] and [H, W, O] are the same bytes: the
 four neighbours fall into place by a reshape, and the transposes around it meet their opposites in
-ONNX Runtime's own layout and vanish.
+ONNX Runtime's own layout and vanish. Where four do not divide the output's width W two are taken,
+and where two do not the convolution stays: cutting off what is too much ate the gain.
 
 Precondition: the quantizer's form, input, weight and bias from DequantizeLinear, the output (behind
 a ReLU or not) to one QuantizeLinear; sizes known; one group; no dilation. Anything else is left as
@@ -24,7 +26,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-NEIGHBOURS = 4
+NEIGHBOURS = (4, 2)
 # The end of a name: such a kernel is wide already.
 _DONE = ".values"
 
@@ -48,6 +50,7 @@ class _Place:
     bias: onnx.NodeProto | None
     relu: onnx.NodeProto | None
     quantize: onnx.NodeProto
+    neighbours: int
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
     in_width: int
@@ -86,6 +89,9 @@ def _place(model: onnx.ModelProto, conv: onnx.NodeProto) -> _Place | None:
     taken, given = shapes.get(conv.input[0], ()), shapes.get(conv.output[0], ())
     if len(taken) != 4 or len(given) != 4 or not all((*taken[2:], *given[2:])):
         return None
+    neighbours = next((count for count in NEIGHBOURS if given[3] % count == 0), None)
+    if neighbours is None:
+        return None
     strides = tuple(said["strides"].ints) if "strides" in said else (1, 1)
     pads = tuple(said["pads"].ints) if "pads" in said else (0, 0, 0, 0)
     return _Place(
@@ -94,6 +100,7 @@ def _place(model: onnx.ModelProto, conv: onnx.NodeProto) -> _Place | None:
         bias=sources[2] if len(sources) > 2 else None,
         relu=relu,
         quantize=after,
+        neighbours=neighbours,
         strides=(strides[0], strides[1]),
         pads=(pads[0], pads[1], pads[2], pads[3]),
         in_width=taken[3],
@@ -104,26 +111,21 @@ def _place(model: onnx.ModelProto, conv: onnx.NodeProto) -> _Place | None:
 
 def _rewrite(graph: onnx.GraphProto, place: _Place) -> None:
     """Put the wide convolution where the narrow one stands; what only the latter used goes."""
-    name, step = place.conv.name, place.strides[1]
-    groups = -(-place.out_width // NEIGHBOURS)
+    name, step, count = place.conv.name, place.strides[1], place.neighbours
     kernel = _value(graph, place.weight.input[0])
     channels, _, height, width = kernel.shape
-    wide = np.zeros(
-        (NEIGHBOURS * channels, 1, height, width + (NEIGHBOURS - 1) * step), kernel.dtype
-    )
-    for p in range(NEIGHBOURS):
+    wide = np.zeros((count * channels, 1, height, width + (count - 1) * step), kernel.dtype)
+    for p in range(count):
         wide[p * channels : (p + 1) * channels, :, :, p * step : p * step + width] = kernel
     # To the right as much as the last group of neighbours reaches over the edge.
-    reach = (groups - 1) * NEIGHBOURS * step + wide.shape[3]
-    right = reach - place.in_width - place.pads[1]
-    made = [_wide_constant(graph, place.weight, wide)]
+    reach = (place.out_width - count) * step + wide.shape[3]
+    # (Less than nothing where a stride leaves the last columns unread, as it goes on doing.)
+    right = max(0, reach - place.in_width - place.pads[1])
+    made = [_wide_constant(graph, place.weight, wide, count)]
     inputs = [place.conv.input[0], made[0].output[0]]
     if place.bias is not None:
-        made.append(
-            _wide_constant(
-                graph, place.bias, np.tile(_value(graph, place.bias.input[0]), NEIGHBOURS)
-            )
-        )
+        bias = np.tile(_value(graph, place.bias.input[0]), count)
+        made.append(_wide_constant(graph, place.bias, bias, count))
         inputs.append(made[-1].output[0])
     conv = helper.make_node(
         "Conv",
@@ -131,7 +133,7 @@ def _rewrite(graph: onnx.GraphProto, place: _Place) -> None:
         [f"{name}.wide"],
         name=name,
         kernel_shape=wide.shape[2:],
-        strides=(place.strides[0], NEIGHBOURS * step),
+        strides=(place.strides[0], count * step),
         pads=(*place.pads[:3], right),
     )
     made.append(conv)
@@ -145,55 +147,38 @@ def _rewrite(graph: onnx.GraphProto, place: _Place) -> None:
         [f"{name}.wide.q"],
         name=place.quantize.name,
     )
-    made += [quantize, *_side_by_side(graph, place, channels, groups)]
+    made += [quantize, *_side_by_side(graph, place, channels)]
     _replace(graph, place, made)
 
 
-def _side_by_side(
-    graph: onnx.GraphProto, place: _Place, channels: int, groups: int
-) -> list[onnx.NodeProto]:
+def _side_by_side(graph: onnx.GraphProto, place: _Place, channels: int) -> list[onnx.NodeProto]:
     """[B, 4 O, H, W / 4] -> [B, O, H, W], in the layout where that moves nothing."""
     name = place.conv.name
-    shape = _add(graph, f"{name}.wide.shape", [-1, place.out_height, groups * NEIGHBOURS, channels])
-    nodes = [
+    shape = _add(graph, f"{name}.wide.shape", [-1, place.out_height, place.out_width, channels])
+    return [
         helper.make_node(
             "Transpose", [f"{name}.wide.q"], [f"{name}.last"], f"{name}/last", perm=[0, 2, 3, 1]
         ),
         helper.make_node("Reshape", [f"{name}.last", shape], [f"{name}.flat"], f"{name}/flat"),
-    ]
-    if groups * NEIGHBOURS != place.out_width:
-        ends = [
-            _add(graph, f"{name}.wide.{end}", [value])
-            for end, value in (("start", 0), ("stop", place.out_width), ("axis", 2))
-        ]
-        nodes.append(
-            helper.make_node(
-                "Slice", [nodes[-1].output[0], *ends], [f"{name}.cut"], name=f"{name}/cut"
-            )
-        )
-    nodes.append(
         helper.make_node(
             "Transpose",
-            [nodes[-1].output[0]],
+            [f"{name}.flat"],
             [place.quantize.output[0]],
             f"{name}/first",
             perm=[0, 3, 1, 2],
-        )
-    )
-    return nodes
+        ),
+    ]
 
 
 def _wide_constant(
-    graph: onnx.GraphProto, narrow: onnx.NodeProto, values: NDArray[Any]
+    graph: onnx.GraphProto, narrow: onnx.NodeProto, values: NDArray[Any], count: int
 ) -> onnx.NodeProto:
     """A DequantizeLinear of `values`, with the scales of the narrow one for every neighbour."""
     stem = f"{narrow.output[0]}.wide"
     inputs = [_add(graph, f"{stem}{_DONE}", values)]
     for i, part in enumerate(narrow.input[1:]):
         value = _value(graph, part)
-        inputs.append(
-            _add(graph, f"{stem}.{i}", np.tile(value, NEIGHBOURS) if value.ndim else value)
-        )
+        inputs.append(_add(graph, f"{stem}.{i}", np.tile(value, count) if value.ndim else value))
     axis = next((a.i for a in narrow.attribute if a.name == "axis"), 1)
     return helper.make_node("DequantizeLinear", inputs, [stem], name=f"{stem}/DQ", axis=axis)
 

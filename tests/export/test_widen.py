@@ -42,25 +42,29 @@ def int8_without_widening(
     return quantize(traced.model, ranges), features
 
 
+# Pictures of 20 x 50: the outputs are 50, 50, 48, 16, 22, 48 and 17 wide.
 @pytest.mark.parametrize(
-    ("conv", "behind"),
+    ("conv", "behind", "neighbours"),
     [
-        (nn.Conv2d(1, 16, 3, padding=1), [nn.ReLU()]),
-        (nn.Conv2d(1, 16, 3, padding=1), []),
-        (nn.Conv2d(1, 8, (5, 4), stride=(2, 3), padding=(2, 1)), [nn.ReLU()]),
-        (nn.Conv2d(1, 8, (1, 7), stride=2, bias=False), [nn.ReLU()]),
-        (nn.Conv2d(1, 24, 3), [nn.BatchNorm2d(24), nn.ReLU()]),
+        (nn.Conv2d(1, 16, 3, padding=1), [nn.ReLU()], 2),
+        (nn.Conv2d(1, 16, 3, padding=1), [], 2),
+        (nn.Conv2d(1, 24, 3), [nn.BatchNorm2d(24), nn.ReLU()], 4),
+        (nn.Conv2d(1, 8, (5, 4), stride=(2, 3), padding=(2, 0)), [nn.ReLU()], 4),
+        (nn.Conv2d(1, 8, (1, 7), stride=2, bias=False), [nn.ReLU()], 2),
+        (nn.Conv2d(1, 8, (2, 3), bias=False), [], 4),
+        (nn.Conv2d(1, 8, (5, 4), stride=(2, 3), padding=(2, 1)), [nn.ReLU()], 1),
     ],
-    ids=["relu", "bare", "strides that do not divide", "no bias", "batch norm"],
+    ids=["relu", "bare", "batch norm", "strides", "columns left over", "no bias", "odd width"],
 )
 def test_the_wide_convolution_gives_the_same_bits(
-    conv: nn.Conv2d, behind: list[nn.Module], monkeypatch: pytest.MonkeyPatch
+    conv: nn.Conv2d, behind: list[nn.Module], neighbours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
     narrow, features = int8_without_widening(Stem(conv, behind), monkeypatch)
     wide = widen(narrow)
     onnx.checker.check_model(wide, full_check=True)
-    assert 4 * conv.out_channels in [w.dims[0] for w in wide.graph.initializer if len(w.dims) == 4]
+    kernels = [w.dims[0] for w in wide.graph.initializer if len(w.dims) == 4 and w.dims[1] == 1]
+    assert kernels == [neighbours * conv.out_channels]
     alone, together = Runner.of(narrow), Runner.of(wide)
     np.testing.assert_array_equal(one_by_one(alone, features), one_by_one(together, features))
     np.testing.assert_array_equal(alone(features), together(features))
@@ -78,6 +82,7 @@ def test_a_convolution_of_several_channels_is_left_as_it_is(
 
     assert sorted(kernels(narrow)) == [(16, 1, 3, 3), (16, 16, 3, 3)]
     assert sorted(kernels(wide)) == [(16, 16, 3, 3), (64, 1, 3, 6)]
+    assert kernels(widen(wide)) == kernels(wide), "wide enough"
 
 
 def test_a_float_graph_is_left_as_it_is(traced: Traced) -> None:
