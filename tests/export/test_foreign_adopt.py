@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from earlet.bundle import Bundle
 from earlet.cli import run
 from earlet.detector import Detector
-from earlet.errors import ParityError, UsageError
+from earlet.errors import BundleError, ParityError, UsageError
 from earlet_export.foreign.adopt import adopt_model
 from earlet_export.foreign.cli import adopt
 from earlet_export.foreign.spec import Spec, parse_spec
@@ -216,6 +216,23 @@ def test_the_pictures_are_listed_and_small(adopted: Path) -> None:
         assert name in manifest.files
         assert (adopted / name).stat().st_size < 60_000
         assert f"({name})" in (adopted / "report.md").read_text()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_lone_graph_is_sealed_from_its_first_byte_to_its_last(
+    adopted: Path, tmp_path: Path, precision: str
+) -> None:
+    whole = (adopted / f"{precision}.onnx").read_bytes()
+    file = tmp_path / "lone.onnx"
+    file.write_bytes(whole)
+    assert Bundle.open(file).precisions == (precision,)
+    for at in np.random.default_rng(0).integers(0, len(whole) - 100, size=40):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(BundleError):
+            Bundle.open(file)
+    file.write_bytes(whole.replace(b'"positive": "spoof"', b'"positive": "human"'))
+    with pytest.raises(BundleError, match="changed after it was exported: its seal"):
+        Bundle.open(file)
 
 
 def test_another_original_breaks_the_proof_of_golden_answers(
