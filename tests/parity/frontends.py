@@ -13,6 +13,7 @@ from parity.cases import CASES
 from parity.measure import measure
 from parity.page import page, summary
 from parity.signals import real_speech, signals
+from parity.speed import timed
 from rich.console import Console
 from rich.progress import track
 
@@ -49,11 +50,19 @@ def main(
         measure(case, sounds)
         for case in track(CASES, "frontends", console=errors, disable=not errors.is_terminal)
     ]
-    text = page(measured, speech=f"{CLIPS} clips of the eval split of {data.name!r}")
+    timings = timed()
+    speech_words = f"{CLIPS} clips of the eval split of {data.name!r}"
+    text = page(measured, speech=speech_words, timings=timings)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_beside(out, lambda path: path.write_text(text, encoding="utf-8"))
     console.print(summary(measured))
+    for row in timings:
+        console.print(
+            f"{row.n_fft}/{row.hop_samples} {row.form}: {row.to_convolution:.2f} of the "
+            f"convolution's time, loads in {row.loading:.2f} of the stored kernels' time"
+        )
     broken = [sentence for item in measured for sentence in item.broken()]
+    broken += [sentence for row in timings for sentence in row.broken()]
     for sentence in broken:
         errors.print(f"broken: {sentence}", soft_wrap=True)
     console.print(f"Every sound and every bound: {out}")

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from parity.cases import Case
 from parity.measure import Difference, Measured
 from parity.signals import CONSTRUCTED
+from parity.speed import Timed
 from rich import box
 from rich.table import Table
 
@@ -36,8 +37,8 @@ def summary(measured: Sequence[Measured]) -> Table:
     return table
 
 
-def page(measured: Sequence[Measured], *, speech: str) -> str:
-    """Markdown: the same lines, each sound by itself, and the bounds with their reasons."""
+def page(measured: Sequence[Measured], *, speech: str, timings: Sequence[Timed] = ()) -> str:
+    """Markdown: the same lines, each sound by itself, the bounds with their reasons, the speed."""
     tools = ("torch", "onnxruntime", "numpy", "scipy", "librosa", "torchaudio")
     parts = [
         "# Frontends against their definitions",
@@ -66,6 +67,38 @@ def page(measured: Sequence[Measured], *, speech: str) -> str:
             [_bounds(item.case) for item in measured],
         ),
     ]
+    if timings:
+        parts += [
+            "## Speed",
+            "ln |X|^2 of 4 s of white noise, as a graph in ONNX Runtime, one thread, in turn with "
+            "the same by a convolution with DFT kernels; ratios of the least CPU times. "
+            "Loading: the graph that keeps recipes for its kernels against the one that stores "
+            "them. Apart: the largest difference of ln |X|^2 from the convolution in bins above "
+            "-40 dB of the loudest.",
+            _markdown(
+                (
+                    "n_fft / hop",
+                    "form",
+                    "to the convolution",
+                    "loading",
+                    "kB",
+                    "stored kB",
+                    "apart",
+                ),
+                [
+                    (
+                        f"{t.n_fft} / {t.hop_samples}",
+                        t.form,
+                        f"{t.to_convolution:.2f}",
+                        f"{t.loading:.2f}",
+                        f"{t.size_bytes / 1e3:.0f}",
+                        f"{t.stored_bytes / 1e3:.0f}",
+                        f"{t.apart:.1e}",
+                    )
+                    for t in timings
+                ],
+            ),
+        ]
     return "\n\n".join(parts) + "\n"
 
 

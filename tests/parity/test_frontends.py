@@ -97,6 +97,7 @@ def test_a_broken_bound_is_exit_code_1_and_the_page_is_written_all_the_same(
 ) -> None:
     case = dataclasses.replace(FIRST["bands"], typical=typical)
     monkeypatch.setattr("parity.frontends.CASES", (case,))
+    monkeypatch.setattr("parity.frontends.timed", lambda: [])
     monkeypatch.setattr("parity.frontends.real_speech", lambda *_, **__: [artificial_speech()])
     with pytest.raises(typer.Exit) as stopped:
         main(data=tmp_path, out=tmp_path / "page.md")

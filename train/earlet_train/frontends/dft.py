@@ -138,9 +138,8 @@ class PowerDft(nn.Module):
         x = x[:, : blocks * n2].reshape(batch, blocks, n2).transpose(1, 2)
         inner = F.conv1d(x, self.inner, stride=self.hop_samples // n2, groups=n2)
         inner = inner.reshape(batch, n2, n1, -1).transpose(1, 2)  # [B, N1 rows, N2, N]
-        # Rows: k1 = 0 and k1 = N1/2 are real; then the real parts of the others, then imaginary.
-        middle = n1 // 2 - 1
-        pairs = torch.cat([inner[:, 2 : 2 + middle], inner[:, 2 + middle :]], dim=2)
+        # Rows: k1 = 0 and k1 = N1/2 are real; then the others' real and imaginary parts in turn.
+        pairs = inner[:, 2:].reshape(batch, n1 // 2 - 1, 2 * n2, -1)
         power = [
             squared(self.first @ inner[:, 0]),
             squared(self.last @ inner[:, 1]),

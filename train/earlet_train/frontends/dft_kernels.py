@@ -40,7 +40,10 @@ def factored_kernels(taper: Floats, n1: int, n2: int, bins: int) -> dict[str, Fl
     taps = -(-len(taper) // n2)
     between = np.arange(1, n1 // 2)
     cosine, sine = fourier_rows(np.arange(n1 // 2 + 1), np.arange(taps), n1)
-    rows = np.concatenate([cosine[[0, n1 // 2]], cosine[between], sine[between]])
+    # Real and imaginary part of a k1 side by side: laid out so, the outer matrices can take them
+    # as they come.
+    pairs = np.stack([cosine[between], sine[between]], axis=1).reshape(-1, taps)
+    rows = np.concatenate([cosine[[0, n1 // 2]], pairs])
     whole = np.pad(taper, (0, taps * n2 - len(taper)))
     inner = whole.reshape(taps, n2).T[:, None, :] * rows[None]  # [N2, N1 rows, taps]
     first_bins = n1 * np.arange(n2 // 2 + 1)
