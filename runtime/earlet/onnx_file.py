@@ -112,9 +112,11 @@ def _walk(data: bytes, *, source: str) -> "_Found":
 
 def _digest(data: bytes, at: int) -> bytes:
     """Hexadecimal SHA-256 of the file as it was before the seal was set."""
-    sha = hashlib.sha256(data[:at])
+    # A view: the weights of a large network would be copied twice otherwise.
+    whole = memoryview(data)
+    sha = hashlib.sha256(whole[:at])
     sha.update(_OPEN_SEAL)
-    sha.update(data[at + len(_OPEN_SEAL) :])
+    sha.update(whole[at + len(_OPEN_SEAL) :])
     return sha.hexdigest().encode()
 
 
