@@ -3,13 +3,15 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
+import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from torch import nn
 
 from earlet.errors import RecipeError
 from earlet_export.quantize import always_float, layers, nodes_of_modules, observe, quantize
 from earlet_export.run import Runner, one_by_one
-from earlet_export.trace import Traced
+from earlet_export.trace import Traced, trace
 
 Array = NDArray[np.float32]
 
@@ -27,7 +29,7 @@ def test_int8_answers_nearly_as_float_does(residual_traced: Traced, features: Ar
     model = residual_traced.model
     int8 = quantize(model, observe(model, clips(features)))
     exact, moved = (one_by_one(Runner.of(graph), features) for graph in (model, int8))
-    assert 0 < np.abs(exact - moved).max() < 0.1 * np.abs(exact).max()
+    assert 0 < np.abs(exact - moved).max() < 0.15 * np.abs(exact).max()
 
 
 def test_the_same_clips_give_the_same_bytes(residual_traced: Traced, features: Array) -> None:
@@ -61,23 +63,46 @@ def test_weights_have_seven_bits_per_channel_so_that_no_processor_saturates(
         assert (largest >= 63).all(), f"{name}: a scale per channel fills each channel's range"
 
 
-def test_the_last_layer_and_the_batch_norms_stay_float(
+def test_the_last_layer_stays_float_and_no_batch_norm_is_left(
     residual_traced: Traced, features: Array
 ) -> None:
     model = residual_traced.model
     int8 = quantize(model, observe(model, clips(features)))
-    fixed = always_float(model)
-    assert {"model/output/Gemm", "model/norm/BatchNormalization"} == fixed
-    made_by_dequantizing = {
-        name
-        for node in int8.graph.node
-        if node.op_type == "DequantizeLinear"
-        for name in node.output
-    }
+    assert always_float(model) == {"model/output/Gemm"}
     by_name = {node.name: node for node in int8.graph.node}
-    assert not made_by_dequantizing & set(by_name["model/output/Gemm"].input[1:])
-    assert not made_by_dequantizing & set(by_name["model/norm/BatchNormalization"].input[1:])
-    assert made_by_dequantizing & set(by_name["model/hidden/Gemm"].input[1:])
+    assert not _made_by_dequantizing(int8) & set(by_name["model/output/Gemm"].input[1:])
+    assert _made_by_dequantizing(int8) & set(by_name["model/hidden/Gemm"].input[1:])
+    assert _count(int8, "BatchNormalization") == 0
+
+
+class Normalized(nn.Module):
+    """A picture as it comes, and a network with a norm that no convolution can swallow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = nn.Sequential(
+            nn.Conv2d(2, 16, 3),
+            nn.InstanceNorm2d(16, affine=True),
+            nn.ReLU(),
+            nn.Conv2d(16, 16, 3),
+            nn.Flatten(),
+            nn.Linear(16 * 6 * 6, 2),
+        )
+
+    def features(self, waveform: torch.Tensor) -> torch.Tensor:
+        return waveform.reshape(-1, 2, 10, 10)
+
+
+def test_a_norm_that_stays_is_computed_in_float_with_float_weights() -> None:
+    torch.manual_seed(0)
+    model = trace(Normalized().eval(), window_samples=200).model
+    features = np.random.default_rng(0).standard_normal((3, 2, 10, 10)).astype(np.float32)
+    int8 = quantize(model, observe(model, clips(features)))
+    (norm,) = [node for node in int8.graph.node if node.op_type == "InstanceNormalization"]
+    assert norm.name in always_float(model)
+    assert not _made_by_dequantizing(int8) & set(norm.input[1:])
+    exact, moved = (one_by_one(Runner.of(graph), features) for graph in (model, int8))
+    assert 0 < np.abs(exact - moved).max() < 0.1 * np.abs(exact).max()
 
 
 def test_a_layer_that_is_kept_stays_float_with_its_weights(
@@ -117,3 +142,8 @@ def test_modules_are_found_by_their_path(residual_traced: Traced) -> None:
 
 def _count(model: onnx.ModelProto, kind: str) -> int:
     return Counter(node.op_type for node in model.graph.node)[kind]
+
+
+def _made_by_dequantizing(model: onnx.ModelProto) -> set[str]:
+    nodes = (node for node in model.graph.node if node.op_type == "DequantizeLinear")
+    return {name for node in nodes for name in node.output}
