@@ -5,6 +5,7 @@ from onnx import compose
 
 from earlet.manifest import METADATA_KEY, PRECISION_KEY, Manifest
 from earlet.onnx_file import SEAL_KEY, seal, unsealed
+from earlet_export.passes.short_names import short_names
 from earlet_export.trace import FEATURES, FRONTEND, LOGITS, MODEL, WAVEFORM
 
 
@@ -29,6 +30,7 @@ def join(frontend: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
     # Each part lists the operator set, and they are the same one; general tools (the quantizer of
     # onnxruntime is one) refuse a file that lists it twice.
     del joined.opset_import[1:]
+    joined = short_names(joined)
     joined.doc_string = ""
     joined.graph.doc_string = ""
     del joined.graph.value_info[:]

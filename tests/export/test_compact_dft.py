@@ -13,13 +13,15 @@ from torch import Tensor, nn
 from earlet_export.macs import layer_macs
 from earlet_export.passes.compact_constants import compact_constants
 from earlet_export.passes.compact_dft import MARK, compact_dft
-from earlet_export.passes.folding import fold
+from earlet_export.passes.folding import constants_of, fold
 from earlet_export.passes.waves import TOLERANCE, recognise
 from earlet_export.run import Runner
 from earlet_export.trace import Traced, trace
 from earlet_train.frontends.clip_spectrum import ClipSpectrum
 from earlet_train.frontends.dft import PowerDft
+from earlet_train.frontends.dft_kernels import factored_kernels
 from earlet_train.frontends.symmetric_dft import SymmetricDft
+from earlet_train.frontends.windows import Sampling, Window, window_function
 from earlet_train.network import Network
 
 Array = NDArray[np.float32]
@@ -133,6 +135,33 @@ def test_a_table_that_the_input_turns_is_still_exact() -> None:
     assert traced.frontend.ByteSize() < 10_000
     ones = Runner.of(traced.frontend)(np.ones((1, 400), dtype=np.float32))[0, 0]
     np.testing.assert_allclose(ones, big_tables(Cosines())["dft.basis"], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("window", ["hann", "blackman", "povey"])
+@pytest.mark.parametrize("sampling", ["periodic", "symmetric"])
+def test_long_windows_are_computed_too_and_every_kernel_equals_the_stored_one(
+    window: Window, sampling: Sampling
+) -> None:
+    kernels = factored_kernels(window_function(window, 2048, sampling=sampling), 64, 32, 1025)
+    tables = {name: kernels[name].astype(np.float32) for name in ("inner", "outer")}
+    shapes = {name: list(table.shape) for name, table in tables.items()}
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", name], [f"y_{name}"], name=name) for name in tables],
+        "frontend",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])],
+        [
+            helper.make_tensor_value_info(f"y_{name}", onnx.TensorProto.FLOAT, shapes[name])
+            for name in tables
+        ],
+        [numpy_helper.from_array(table, name) for name, table in tables.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    compacted = compact_dft(model)
+    assert compacted.ByteSize() < (0.02 if window != "povey" else 0.05) * model.ByteSize()
+    made = constants_of(compacted, list(tables))
+    for name, table in tables.items():
+        allowed = TOLERANCE if window == "povey" else 1e-12
+        assert np.abs(made[name].astype(np.float32) - table).max() <= allowed
 
 
 def test_filter_banks_and_orders_are_kept_to_the_bit() -> None:

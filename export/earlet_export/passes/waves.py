@@ -33,12 +33,27 @@ _LONGEST_PERIOD = 1 << 14
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class CosineSum:
+    """A window, sample n: sum over i of weights[i] * cos(2 pi i n / period)."""
+
+    weights: Floats
+    period: int
+
+    def samples(self, count: int) -> Floats:
+        """The first `count` of them."""
+        phase = 2 * math.pi / self.period * np.arange(count)
+        values: Floats = np.cos(np.arange(len(self.weights)) * phase[:, None]) @ self.weights
+        return values.clip(min=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Waves:
     """A table of `shape`: groups [G] of rows [R], each row [C] in pieces of `length` samples.
 
     `turns` [R, pieces or 1], `start` [R, pieces]: see above. `taper` [G, C] multiplies every row
     of its group; a single number is an amplitude. In float64: the stored numbers are products
-    that were rounded once.
+    that were rounded once. `window`: what the taper is, where that is known; sample n of it
+    stands in group n mod G.
     """
 
     shape: tuple[int, ...]
@@ -47,10 +62,11 @@ class Waves:
     turns: Whole
     start: Whole
     taper: Floats
+    window: CosineSum | None = None
 
     def table(self) -> Array:
         """The table itself, computed as the graph will (`compact_dft`)."""
-        rows = np.sin(self.numbers.astype(np.float64) @ self.steps)
+        rows = np.sin(self.numbers.astype(np.float64) @ steps(self.period, self.length))
         tapered: Floats = rows.reshape(len(rows), -1) * self.taper[:, None]
         return tapered.astype(np.float32).reshape(self.shape)
 
@@ -64,11 +80,11 @@ class Waves:
         pairs = np.stack([np.broadcast_to(self.turns, ahead.shape), ahead], axis=-1)
         return pairs[:, 0] if pairs.shape[1] == 1 else pairs
 
-    @property
-    def steps(self) -> Floats:
-        """[2, length]: the angles, in radians, that `numbers` multiply."""
-        step = 2 * math.pi / self.period
-        return np.stack([np.arange(self.length) * step, np.full(self.length, step)])
+
+def steps(period: int, length: int) -> Floats:
+    """-> [2, length]: the angles, in radians, that `Waves.numbers` multiply."""
+    step = 2 * math.pi / period
+    return np.stack([np.arange(length) * step, np.full(length, step)])
 
 
 def recognise(stored: Array) -> Waves | None:
@@ -88,7 +104,11 @@ def recognise(stored: Array) -> Waves | None:
                 continue
             found = _waves(stored, shared, known, taper.astype(np.float64), pieces)
             if found is not None:
-                return dataclasses.replace(found, taper=_all_digits(taper))
+                window = _cosine_sum(taper)
+                if window is None:
+                    return found
+                digits = window.samples(taper.size).reshape(taper.T.shape).T
+                return dataclasses.replace(found, taper=digits, window=window)
     return None
 
 
@@ -111,11 +131,11 @@ def _tapers(rows: Array) -> Iterator[tuple[int, Array]]:
             yield count // size, np.ascontiguousarray(taper)
 
 
-def _all_digits(taper: Array) -> Floats:
-    """Taper [G, C] in float32 -> in float64: of the sum of cosines that it is, if it is one.
+def _cosine_sum(taper: Array) -> CosineSum | None:
+    """Taper [G, C] in float32 -> the window that it is, if it is one.
 
-    Sample n of the window stands in group n mod G. Hann, Hamming and Blackman windows have at most
-    three terms with few decimals, periodic or symmetric.
+    Hann, Hamming and Blackman windows have at most three terms with few decimals, periodic or
+    symmetric.
     """
     stored = taper.T.ravel()
     for period in (len(stored), len(stored) - 1):
@@ -124,10 +144,11 @@ def _all_digits(taper: Array) -> Floats:
         phase = 2 * math.pi / period * np.arange(len(stored))
         terms = np.cos(np.arange(3) * phase[:, None])
         weights = np.linalg.lstsq(terms, stored.astype(np.float64), rcond=None)[0].round(6)
-        exact = (terms @ weights).clip(min=0)
-        if np.array_equal(exact.astype(np.float32), stored):
-            return np.ascontiguousarray(exact.reshape(taper.T.shape).T)
-    return taper.astype(np.float64)
+        found = CosineSum(weights=np.trim_zeros(weights, "b"), period=period)
+        # Where the cosines cancel, either may keep a trace of 1e-17.
+        if (np.abs(found.samples(len(stored)).astype(np.float32) - stored) <= 1e-12).all():
+            return found
+    return None
 
 
 def _waves(
