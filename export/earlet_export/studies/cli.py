@@ -99,22 +99,28 @@ def systems(
         typer.echo(f"… {words}", err=True)
 
     effort = Effort(clips=clips, epochs=epochs)
-    rows = []
+    rows, failed = [], []
     for found in chosen:
-        with RunDisplay(name=found.name, epochs=epochs) as display:
-            rows.append(
-                study_system(
-                    found,
-                    corpus=corpus,
-                    out=out,
-                    effort=effort,
-                    threads=threads or len(os.sched_getaffinity(0)),
-                    watcher=display,
-                    on_step=step,
+        try:
+            with RunDisplay(name=found.name, epochs=epochs) as display:
+                rows.append(
+                    study_system(
+                        found,
+                        corpus=corpus,
+                        out=out,
+                        effort=effort,
+                        threads=threads or len(os.sched_getaffinity(0)),
+                        watcher=display,
+                        on_step=step,
+                    )
                 )
-            )
+        except ParityError as error:
+            # One recipe that cannot be exported does not keep the others from being measured.
+            typer.echo(f"{found.name}: {error}", err=True)
+            failed.append(found.name)
     counts = published_counts()
     page = markdown(rows, counts, corpus=corpus.resolve().name)
+    out.mkdir(parents=True, exist_ok=True)
     write_beside(out / "systems.md", lambda file: file.write_text(page, encoding="utf-8"))
     if as_json:
         typer.echo(canonical_json({"rows": [dataclasses.asdict(row) for row in rows]}), nl=False)
@@ -124,6 +130,8 @@ def systems(
     different = [count.what for count in counts if not count.equal]
     if different:
         raise ParityError(f"{', '.join(different)}: not the published number of parameters.")
+    if failed:
+        raise ParityError(f"{', '.join(failed)}: no row, see above.")
 
 
 @study.command()

@@ -52,6 +52,7 @@ CUT: Mapping[str, Any] = {
 CUTS = (
     "a frame every 30 ms of 2.5 s, at a random place, instead of every 8 ms of the first 5 s: 84 "
     "frames instead of 600, of the same 45 bins below 420 Hz.",
+    "logarithms stop at e^-11.5, where the rounding of 16-bit recordings lies, instead of e^-80.",
     "half the channels in Res2Net's stem and stages (8 to 64) and half the groups (4); still two "
     "blocks in each stage, because MPIF sits in the second.",
     "batches of 16 instead of 64; one epoch of warm-up to a rate of 0.002 and a cosine to 0 "
