@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import onnx
 
@@ -42,18 +42,36 @@ def pack(
     precision; times and durations stand in the report alone.
     """
     bare = bare_manifest(checkpoint, report)
+
+    def pages(sizes: Mapping[str, int]) -> dict[str, str]:
+        return {
+            REPORT_FILE: report_json(report, sizes),
+            REPORT_PAGE: report_markdown(report, sizes, pictures=tuple(pictures)),
+            CARD_FILE: card(bare, report, checkpoint, points=points),
+        }
+
+    return hashed(bare, pages, graphs=graphs, record=record, pictures=pictures)
+
+
+def hashed(
+    bare: Manifest,
+    pages: Callable[[Mapping[str, int]], Mapping[str, str]],
+    *,
+    graphs: Mapping[str, onnx.ModelProto],
+    record: GoldenRecord,
+    pictures: Mapping[str, bytes],
+) -> tuple[Manifest, dict[str, bytes]]:
+    """A manifest without hashes and all that it answers for -> the same as `pack`.
+
+    `pages`: size of each graph's file in bytes -> text by file name.
+    """
     onnx_files = {
         bare.graphs[precision].file: with_manifest(graph, bare, precision=precision)
         for precision, graph in graphs.items()
     }
     sizes = {precision: len(onnx_files[g.file]) for precision, g in bare.graphs.items()}
     golden = record.to_bytes()
-    pages = {
-        REPORT_FILE: report_json(report, sizes),
-        REPORT_PAGE: report_markdown(report, sizes, pictures=tuple(pictures)),
-        CARD_FILE: card(bare, report, checkpoint, points=points),
-    }
-    texts = {name: text.encode() for name, text in pages.items()} | dict(pictures)
+    texts = {name: text.encode() for name, text in pages(sizes).items()} | dict(pictures)
     manifest = dataclasses.replace(
         bare,
         graphs={
@@ -82,47 +100,53 @@ def bare_manifest(checkpoint: Checkpoint, report: Report) -> Manifest:
         threshold=origin.threshold,
         operating_point=origin.operating_point,
         calibration=origin.calibration,
-        graphs={
-            precision: Graph(
-                file=f"{precision}.onnx",
-                sha256="",
-                size_bytes=0,
-                max_abs_logit=rung.max_abs_logit,
-                decision_flips=rung.flips,
-                decisions=rung.decisions,
-            )
-            for precision, rung in report.rungs.items()
-        },
+        graphs=bare_graphs(report.rungs),
         default_precision=report.default_precision,
-        golden=Golden(
-            file=GOLDEN_FILE,
-            sha256="",
-            tolerances={
-                precision: _tolerance(rung, report) for precision, rung in report.rungs.items()
-            },
-        ),
+        golden=bare_golden(report.rungs, promised=report.promises.fp32_max_abs_logit),
         provenance=Provenance(
             recipe=recipe.text,
             checkpoint_sha256=checkpoint.sha256,
             training_data=f"{origin.corpus}: {origin.train_trials} recordings, protocols "
             f"{origin.corpus_sha256}",
             versions=report.versions,
-            created=_created(checkpoint),
+            # Of the weights: exporting them again tomorrow gives the same bytes.
+            created=created(checkpoint.path.stat().st_mtime),
         ),
     )
 
 
-def _tolerance(rung: Rung, report: Report) -> float:
-    """The largest distance from the original that `earlet verify` accepts on golden signals."""
-    promised = report.promises.fp32_max_abs_logit
-    return promised if rung.precision == "fp32" else INT8_MARGIN * rung.golden.max_abs + promised
+def bare_graphs(rungs: Mapping[str, Rung]) -> dict[str, Graph]:
+    """What each rung proved of its graph, the file's hash and size still open."""
+    return {
+        precision: Graph(
+            file=f"{precision}.onnx",
+            sha256="",
+            size_bytes=0,
+            max_abs_logit=rung.max_abs_logit,
+            decision_flips=rung.flips,
+            decisions=rung.decisions,
+        )
+        for precision, rung in rungs.items()
+    }
 
 
-def _created(checkpoint: Checkpoint) -> str:
-    """When the weights were written, in UTC: exporting them again tomorrow gives the same bytes.
+def bare_golden(rungs: Mapping[str, Rung], *, promised: float) -> Golden:
+    """How far from the original `earlet verify` lets each graph be on golden signals.
+
+    `promised`: of fp32; another graph gets what was measured, with a margin, on top.
+    """
+    tolerances = {
+        precision: promised if precision == "fp32" else INT8_MARGIN * rung.golden.max_abs + promised
+        for precision, rung in rungs.items()
+    }
+    return Golden(file=GOLDEN_FILE, sha256="", tolerances=tolerances)
+
+
+def created(seconds: float) -> str:
+    """Seconds since 1970 -> the manifest's date, in UTC.
 
     SOURCE_DATE_EPOCH, the convention of reproducible builds, overrides it.
     """
     said = os.environ.get("SOURCE_DATE_EPOCH")
-    seconds = int(said) if said else int(checkpoint.path.stat().st_mtime)
-    return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC).isoformat(timespec="seconds")
+    moment = datetime.datetime.fromtimestamp(int(said or seconds), tz=datetime.UTC)
+    return moment.isoformat(timespec="seconds")
