@@ -142,8 +142,12 @@ def _points(estimate: Estimate) -> str:
 
 
 def _side_record(side: Side) -> dict[str, Any]:
-    subject = dataclasses.asdict(dataclasses.replace(side.subject, logits=_nobody))
-    del subject["logits"]
+    # Field by field: asdict would copy the running session, too.
+    subject = {
+        field.name: _plain(getattr(side.subject, field.name))
+        for field in dataclasses.fields(side.subject)
+        if field.name != "logits"
+    }
     return {
         "title": side.title,
         "size_bytes": side.size_bytes,
@@ -152,6 +156,6 @@ def _side_record(side: Side) -> dict[str, Any]:
     }
 
 
-def _nobody(windows: Any) -> Any:
-    """Stands where a running session would have to be copied."""
-    raise NotImplementedError
+def _plain(value: Any) -> Any:
+    is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return dataclasses.asdict(value) if is_record else value
