@@ -10,7 +10,7 @@ DEMO ?= build/demo
 # One process a core, each with a share of the files; torch's threads sleep while they wait.
 TESTS := OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign export-all clean
+.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign export-all arm clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +77,10 @@ export-all: setup  ## every trained run (RUNS=folder) through the export: one ta
 
 foreign: $(DEMO)/corpus/corpus.json  ## two public models adopted: downloaded, wrapped, proven, quantized
 	PYTHONPATH=tests $(PYTHON) -m foreign.adopt --data $(or $(DATA),$(DEMO)/corpus) --out build/foreign
+
+arm: setup  ## the same file on emulated Haswell, Cortex-A72 and -A76 (INSTALL=1 fetches qemu; BUNDLE=...)
+	PYTHONPATH=tests $(PYTHON) -m arm.run $(foreach one,$(BUNDLE),--bundle $(one)) \
+		$(if $(INSTALL),--install)
 
 clean:  ## remove what make made, but not the download cache
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
