@@ -13,7 +13,7 @@ SCHEMA = "earlet.lint/1"
 def lint(
     target: Annotated[
         str,
-        typer.Argument(help="Bundle folder, .onnx file, recipe file or name of a shipped recipe."),
+        typer.Argument(help="Bundle folder or `default`, .onnx file, recipe file or shipped recipe."),
     ],
     samples: Annotated[
         int | None,
@@ -60,7 +60,7 @@ def lint(
 
 def _graphs(target: str) -> Iterator[tuple[str, bytes, int | None]]:
     """Name, content and length of the input of each graph that `target` means."""
-    from earlet.bundle import Bundle
+    from earlet.bundle import DEFAULT, find
     from earlet.errors import UsageError
     from earlet.onnx_file import inspect
     from earlet_train.shipped import shipped_recipes
@@ -70,8 +70,8 @@ def _graphs(target: str) -> Iterator[tuple[str, bytes, int | None]]:
         content = path.read_bytes()
         inspect(content, source=target)
         yield path.name, content, None
-    elif path.is_dir():
-        bundle = Bundle.open(path)
+    elif path.is_dir() or (target == DEFAULT and not path.exists()):
+        bundle = find(target)
         for precision in bundle.precisions:
             content, _ = bundle.graph(precision)
             file = bundle.manifest.graphs[precision].file
@@ -80,8 +80,8 @@ def _graphs(target: str) -> Iterator[tuple[str, bytes, int | None]]:
         yield from _of_recipe(target)
     else:
         raise UsageError(
-            f"there is no {target!r}: neither a bundle, an .onnx file nor a recipe. The shipped "
-            f"recipes are {', '.join(sorted(shipped_recipes()))}."
+            f"there is no {target!r}: neither a bundle, an .onnx file nor a recipe. `default` is "
+            f"the shipped bundle; the shipped recipes are {', '.join(sorted(shipped_recipes()))}."
         )
 
 
