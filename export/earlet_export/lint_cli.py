@@ -13,7 +13,9 @@ SCHEMA = "earlet.lint/1"
 def lint(
     target: Annotated[
         str,
-        typer.Argument(help="Bundle folder or `default`, .onnx file, recipe file or shipped recipe."),
+        typer.Argument(
+            help="Bundle folder or `default`, .onnx file, recipe file or shipped recipe."
+        ),
     ],
     samples: Annotated[
         int | None,
