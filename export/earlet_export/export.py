@@ -13,11 +13,9 @@ import numpy as np
 import onnx
 
 from earlet.accuracy import measure_accuracy
-from earlet.bundle import Bundle
 from earlet.errors import ParityError
 from earlet.golden import signals
 from earlet.manifest import Manifest
-from earlet.replay import replay
 from earlet_export.answers import Answers, Questions, Scale, ask, questions
 from earlet_export.exact import as_trained, in_float64
 from earlet_export.fp16 import as_fp16
@@ -40,7 +38,7 @@ from earlet_export.seam import up_to_features
 from earlet_export.search import Int8
 from earlet_export.speed import faster_precision, measure, one_thread
 from earlet_export.trace import Kept, trace
-from earlet_export.write import refuse_existing, write_bundle
+from earlet_export.write import check_written, refuse_existing, write_bundle
 from earlet_train.checkpoint import Checkpoint
 from earlet_train.network import Network, numpy_logits
 from earlet_train.recipe import Promises
@@ -96,7 +94,7 @@ def export_bundle(
             on_step=on_step,
         )
     on_step(f"writing and verifying {out}")
-    write_bundle(out, files, replace=replace, check=_check)
+    write_bundle(out, files, replace=replace, check=check_written)
     return Exported(path=out, manifest=manifest, report=report)
 
 
@@ -323,21 +321,6 @@ def _against(checkpoint: Checkpoint, asked: Questions, scale: Scale) -> Against:
         checkpoint_sha256=checkpoint.sha256,
         eer=error_rate(trials, trials=asked.trials, scale=scale),
     )
-
-
-def _check(folder: Path) -> None:
-    """The finished folder, as a stranger's runtime sees it. Raises BundleError, ParityError."""
-    bundle = Bundle.open(folder)
-    bundle.check_files()
-    for precision in bundle.precisions:
-        replayed = replay(bundle, precision)
-        if not replayed.ok:
-            raise ParityError(
-                f"the written {precision} graph answers the golden signal "
-                f"{replayed.worst_signal!r} {replayed.max_abs_logit:.3g} away from the original, "
-                f"and {replayed.tolerance:.3g} is allowed. No bundle was written. This is a fault "
-                "of earlet: please report it."
-            )
 
 
 def _versions() -> dict[str, str]:

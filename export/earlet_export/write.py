@@ -12,7 +12,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from earlet.errors import UsageError
+from earlet.bundle import Bundle
+from earlet.errors import ParityError, UsageError
+from earlet.replay import replay
 
 
 def refuse_existing(out: Path, *, replace: bool) -> None:
@@ -106,3 +108,18 @@ def _refused(out: Path, size_bytes: int, error: OSError) -> UsageError:
         reason = f"{out.parent} is no folder" if is_file else error.strerror or str(error)
         remedy = "Choose a folder that can be written with --out."
     return UsageError(f"the bundle {out} was not written: {reason}. Nothing was left. {remedy}")
+
+
+def check_written(folder: Path) -> None:
+    """The finished folder, as a stranger's runtime sees it. Raises BundleError, ParityError."""
+    bundle = Bundle.open(folder)
+    bundle.check_files()
+    for precision in bundle.precisions:
+        replayed = replay(bundle, precision)
+        if not replayed.ok:
+            raise ParityError(
+                f"the written {precision} graph answers the golden signal "
+                f"{replayed.worst_signal!r} {replayed.max_abs_logit:.3g} away from the original, "
+                f"and {replayed.tolerance:.3g} is allowed. No bundle was written. This is a fault "
+                "of earlet: please report it."
+            )

@@ -12,12 +12,10 @@ from typing import Literal
 import numpy as np
 import onnx
 
-from earlet.bundle import Bundle
 from earlet.errors import ParityError
 from earlet.golden import GoldenRecord, digest, signals
 from earlet.manifest import Calibration, Manifest, OperatingPoint
 from earlet.metrics import EqualErrorRate
-from earlet.replay import replay
 from earlet.scores import calibrate
 from earlet_export.answers import Answers, Questions, Scale, ask, questions
 from earlet_export.foreign.graph import plain_session
@@ -41,7 +39,7 @@ from earlet_export.quantize import layers
 from earlet_export.report_pictures import NOISE_WINDOWS, Scores, draw
 from earlet_export.run import Runner
 from earlet_export.speed import faster_precision, one_thread, side_by_side
-from earlet_export.write import refuse_existing, write_bundle
+from earlet_export.write import check_written, refuse_existing, write_bundle
 from earlet_train.calibration import fit_calibration, operating_point
 from earlet_train.recipe import Export
 
@@ -88,7 +86,7 @@ def adopt_model(
             wrapped, material, data, precision, on_step, pictures=pictures
         )
     on_step(f"writing and verifying {out}")
-    write_bundle(out, files, replace=replace, check=_check)
+    write_bundle(out, files, replace=replace, check=check_written)
     return Adopted(path=out, manifest=manifest, adoption=adoption)
 
 
@@ -301,21 +299,6 @@ def _golden(
         feature_summary=np.array(summaries, dtype=np.float32),
         signals_sha256=digest(waves),
     )
-
-
-def _check(folder: Path) -> None:
-    """The finished folder, as a stranger's runtime sees it. Raises BundleError, ParityError."""
-    bundle = Bundle.open(folder)
-    bundle.check_files()
-    for precision in bundle.precisions:
-        replayed = replay(bundle, precision)
-        if not replayed.ok:
-            raise ParityError(
-                f"the written {precision} graph answers the golden signal "
-                f"{replayed.worst_signal!r} {replayed.max_abs_logit:.3g} away from the original, "
-                f"and {replayed.tolerance:.3g} is allowed. No bundle was written. This is a fault "
-                "of earlet: please report it."
-            )
 
 
 def _versions() -> dict[str, str]:
