@@ -18,13 +18,16 @@ The engine is Lightning Fabric (its DDP strategy, over gloo or NCCL); it is impo
 only where there are several processes.
 """
 
+import gc
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import destroy_process_group
 from torch.nn.parallel import DistributedDataParallel
 
 from earlet.errors import UsageError
@@ -69,6 +72,9 @@ class Alone:
     def first(self, make: Callable[[], T]) -> T:
         """What `make` gives the first process, for all of them."""
         return make()
+
+    def leave(self) -> None:
+        """End the sharing, when all is done."""
 
 
 class Together(Alone):
@@ -115,6 +121,25 @@ class Together(Alone):
         """Sent to the others, whatever it is; what it raises ends them too, through torchrun."""
         made: T = self.fabric.broadcast(make() if self.rank == 0 else None)  # type: ignore[assignment]
         return made
+
+    def leave(self) -> None:
+        """Wait for the others, then end the threads that gloo keeps.
+
+        Whatever was wrapped must be gone by then: DDP holds the process group too, and a process
+        that ends while one of its threads runs is aborted ("terminate called without an active
+        exception"), which torchrun calls a failure.
+        """
+        gc.collect()
+        self.fabric.barrier()
+        destroy_process_group()
+
+
+@contextmanager
+def joined(device: str) -> Iterator[Alone]:
+    """`join`, and `leave` at the end; not after an exception, where the others may be waiting."""
+    processes = join(device)
+    yield processes
+    processes.leave()
 
 
 def join(device: str) -> Alone:

@@ -36,7 +36,7 @@ from earlet_train.dataset import (
     read_splits,
     steps_per_epoch,
 )
-from earlet_train.distributed import join
+from earlet_train.distributed import Alone, joined
 from earlet_train.loop import Trainer
 from earlet_train.published import open_published
 from earlet_train.recipe import Recipe
@@ -94,13 +94,28 @@ def train_run(
     Killed at any moment it loses at most the epoch at hand; with `resume` it goes on from there
     and ends in the same weights as a run that was never cut. Raises UsageError, CorpusError.
     """
+    with joined(options.device) as processes:
+        return train_among(
+            processes, recipe, corpus=corpus, out=out, options=options, watcher=watcher
+        )
+
+
+def train_among(
+    processes: Alone,
+    recipe: Recipe,
+    *,
+    corpus: Path,
+    out: Path,
+    options: Options,
+    watcher: Watcher,
+) -> Run:
+    """`train_run`, as one of the processes."""
     began = options.clock()
     torch.set_num_threads(options.threads)
     if options.epochs is not None:
         recipe = dataclasses.replace(
             recipe, training=dataclasses.replace(recipe.training, epochs=options.epochs)
         )
-    processes = join(options.device)
     if processes.rank == 0:
         refuse_overwriting(out, options)
     # Before the corpus, so that a recipe that cannot be built is refused at once.
