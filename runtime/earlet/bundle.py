@@ -22,6 +22,7 @@ from earlet.golden import GoldenRecord
 from earlet.manifest import MANIFEST_FILE, METADATA_KEY, PRECISION_KEY, Manifest
 from earlet.onnx_file import inspect
 from earlet.session import Session
+from earlet.streaming import StreamGraph
 
 SHIPPED = Path(__file__).parent / "models"
 DEFAULT_NAME_FILE = "default.txt"
@@ -215,9 +216,15 @@ def listed_files(manifest: Manifest) -> Mapping[str, str]:
     """File name -> SHA-256 of everything that a bundle folder holds beside its manifest."""
     return {
         **{graph.file: graph.sha256 for graph in manifest.graphs.values()},
+        **{graph.file: graph.sha256 for graph in stream_graphs(manifest).values()},
         manifest.golden.file: manifest.golden.sha256,
         **manifest.files,
     }
+
+
+def stream_graphs(manifest: Manifest) -> Mapping[str, StreamGraph]:
+    """The streaming graphs by precision; none where it does not stream."""
+    return {} if manifest.stream is None else manifest.stream.graphs
 
 
 def sha256(data: bytes) -> str:

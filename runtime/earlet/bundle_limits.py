@@ -33,6 +33,7 @@ def check_names(manifest: Manifest, *, source: str) -> None:
     """
     names = [
         *(graph.file for graph in manifest.graphs.values()),
+        *(graph.file for graph in (manifest.stream.graphs if manifest.stream else {}).values()),
         manifest.golden.file,
         *manifest.files,
     ]

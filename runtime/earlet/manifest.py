@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from earlet.errors import BundleError
+from earlet.streaming import Streaming
 
 SCHEMA = 1
 METADATA_KEY = "earlet.manifest"
@@ -121,7 +122,10 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The whole contract; see the module's docstring and each part's own."""
+    """The whole contract; see the module's docstring and each part's own.
+
+    `stream`: how it streams; None where it does not, and every window is computed whole.
+    """
 
     name: str
     version: str
@@ -138,6 +142,7 @@ class Manifest:
     calibration: Calibration = field(default_factory=Calibration)
     silence_dbfs: float = -75.0
     files: Mapping[str, str] = field(default_factory=dict)
+    stream: Streaming | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -157,8 +162,9 @@ class Manifest:
         return self.labels.index(self.positive)
 
     def to_json(self) -> str:
-        """The canonical text of `manifest.json`."""
-        return canonical_json(dataclasses.asdict(self))
+        """The canonical text of `manifest.json`, which does not name what there is not."""
+        said = {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
+        return canonical_json(said)
 
     def without_hashes(self) -> "Manifest":
         """The copy that rides inside each ONNX file, which cannot hold its own hash or size.
@@ -173,6 +179,7 @@ class Manifest:
             graphs=bare,
             golden=dataclasses.replace(self.golden, sha256=""),
             files={},
+            stream=None if self.stream is None else _without_hashes(self.stream),
         )
 
     @classmethod
@@ -200,6 +207,13 @@ class Manifest:
                 "of its content. Export or copy the bundle again."
             )
         return manifest
+
+
+def _without_hashes(stream: Streaming) -> Streaming:
+    bare = {
+        name: dataclasses.replace(g, sha256="", size_bytes=0) for name, g in stream.graphs.items()
+    }
+    return dataclasses.replace(stream, graphs=bare)
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
