@@ -27,6 +27,10 @@ class Adapter(nn.Module, ABC):
     def why_not_streaming(self) -> str:
         """What in it needs the whole clip at once, and what to change; empty: nothing."""
 
+    def why_fixed_length(self) -> str:
+        """What in it suits windows of one length alone, and what to change; empty: nothing."""
+        return ""
+
     def with_penalty(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Features [B, C, F, N] -> what `forward` gives, and a number to add to the training loss.
 

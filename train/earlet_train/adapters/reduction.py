@@ -46,6 +46,13 @@ class Reduction(Adapter):
             "leave [adapter] out and take a longer hop_samples in [frontend] instead"
         )
 
+    def why_fixed_length(self) -> str:
+        """How many frames are kept is a number, not a share, once it is built."""
+        return (
+            f"the adapter makes {self.kept} frames of exactly {self.shape[2]}: leave [adapter] out "
+            "and take a longer hop_samples in [frontend] instead"
+        )
+
     def refuse_other(self, features: Tensor) -> None:
         """Raise ValueError for features that are not [B, *shape]."""
         if tuple(features.shape[1:]) != tuple(self.shape):

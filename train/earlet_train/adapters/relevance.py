@@ -163,7 +163,8 @@ class BandWeights(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, 1, F, N] -> [B, 1, F, N]."""
         frames = x.shape[3]
-        patches = -(-frames // self.patch)
+        # Not -(-a // b): of numbers below 0, which an open length makes of it, ONNX rounds up.
+        patches = (frames + self.patch - 1) // self.patch
         x = F.pad(x, (0, patches * self.patch - frames))
         x = x.reshape(*x.shape[:3], patches, self.patch)
         weights: Tensor = self.merge(self.context(x).sigmoid()).softmax(dim=2)

@@ -81,6 +81,13 @@ class Cqcc(Frontend):
         """The whole of it."""
         return "cqcc transforms the whole clip at once: take bands or lfcc"
 
+    def why_fixed_length(self) -> str:
+        """The transform's tables."""
+        return (
+            "cqcc transforms the whole clip at once, with tables made for clip_samples = "
+            f"{self.settings.clip_samples}: take lfcc, mfcc or bands"
+        )
+
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, clip_samples] -> [B, 1, 3 * coefficients, N]."""
         # ln(power + floor) as published, but scaled so that the 1 survives: the exporter deletes

@@ -24,6 +24,13 @@ class Frontend(nn.Module, ABC):
     def why_not_streaming(self) -> str:
         """What in it needs the whole clip at once, and what to change; empty: nothing."""
 
+    def why_fixed_length(self) -> str:
+        """What in it suits clips of one length alone, and what to change; empty: nothing.
+
+        What nothing is said about is found out by tracing (`earlet export --length any`).
+        """
+        return ""
+
     @abstractmethod
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> features [B, C, F, N]."""

@@ -63,6 +63,13 @@ class LogPower(Frontend):
         reasons = [looks_ahead(self.settings.centre), fixed if self.settings.frames else ""]
         return "; ".join(filter(None, reasons))
 
+    def why_fixed_length(self) -> str:
+        """A fixed number of frames."""
+        frames = self.settings.frames
+        if not frames:
+            return ""
+        return f"frames = {frames} repeats a short clip and cuts a long one off: set it to 0"
+
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> logarithms [B, 1, F, N]."""
         s = self.settings

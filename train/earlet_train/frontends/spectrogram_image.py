@@ -66,6 +66,13 @@ class SpectrogramImage(Frontend):
         """By its nature: one picture of the whole clip."""
         return "one picture of the whole clip: take 'bands' or 'spectrogram' for a stream"
 
+    def why_fixed_length(self) -> str:
+        """The picture's width."""
+        return (
+            f"every clip is drawn over the same {self.settings.size} columns, so that a longer one "
+            "would look faster than what the model was trained on: take 'bands' or 'spectrogram'"
+        )
+
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> picture [B, C, size, size]. Raises ValueError for T <= n_fft / 2."""
         s = self.settings

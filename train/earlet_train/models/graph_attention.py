@@ -9,6 +9,8 @@ Jung et al., AASIST (arXiv 2110.01200), after Tak et al., "Graph attention netwo
 anti-spoofing" (arXiv 2104.03654). Written from the description. D nodes of width V or W.
 """
 
+from fractions import Fraction
+
 import torch
 from torch import Tensor, nn
 
@@ -86,18 +88,24 @@ class AttentionOfKinds(nn.Module):
 
 
 class GraphPool(nn.Module):
-    """Nodes [B, D, V] -> the best [B, max(1, int(keep D)), V], each times its score, best first."""
+    """Nodes [B, D, V] -> the best [B, D', V], each times its score, best first.
+
+    D' = max(1, floor(keep D)).
+    """
 
     def __init__(self, width: int, *, keep: float) -> None:
         super().__init__()
-        self.keep = keep
+        self.share = Fraction(keep).limit_denominator(1000)
         self.score = nn.Linear(width, 1)
         self.dropout = nn.Dropout(SCORE_DROPOUT)
 
     def forward(self, x: Tensor) -> Tensor:
         """Nodes [B, D, V] -> [B, D', V]."""
         scores = torch.sigmoid(self.score(self.dropout(x)))
-        best = scores.topk(max(1, int(x.shape[1] * self.keep)), dim=1).indices
+        # In integers, and with torch's own maximum: where the number of nodes is open, max(1, int(
+        # D * keep)) becomes a constant of the graph, or a product that ONNX rounds otherwise.
+        kept = x.shape[1] * self.share.numerator // self.share.denominator
+        best = scores.topk(torch.sym_max(1, kept), dim=1).indices
         return torch.gather(x * scores, 1, best.expand(-1, -1, x.shape[2]))
 
 

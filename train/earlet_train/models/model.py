@@ -31,6 +31,13 @@ class Model(nn.Module, ABC):
     def why_not_streaming(self) -> str:
         """What in this model needs the whole window at once, and what to change; empty: nothing."""
 
+    def why_fixed_length(self) -> str:
+        """What in this model suits windows of one length alone, and what to change; empty: nothing.
+
+        What nothing is said about is found out by tracing (`earlet export --length any`).
+        """
+        return ""
+
     @property
     def note(self) -> str:
         """What must be said wherever this model is named, as that it is a reconstruction."""

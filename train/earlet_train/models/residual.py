@@ -118,6 +118,10 @@ class ResidualNetwork(Model):
             "over time before it (narrow-cnn does)"
         )
 
+    def why_fixed_length(self) -> str:
+        """The same."""
+        return self.why_not_streaming()
+
 
 class Block(nn.Module):
     """[B, W, F, N] -> [B, W, ceil(F / stride), ceil(N / stride)]; the skip is a convolution too."""

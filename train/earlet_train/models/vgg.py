@@ -79,3 +79,7 @@ class Vgg(Model):
             "its linear layer reads the flattened map, so every column of the image has its own "
             "weights; average over time before it (narrow-cnn does)"
         )
+
+    def why_fixed_length(self) -> str:
+        """The same."""
+        return self.why_not_streaming()
