@@ -105,7 +105,8 @@ class GraphPool(nn.Module):
         # In integers, and with torch's own maximum: where the number of nodes is open, max(1, int(
         # D * keep)) becomes a constant of the graph, or a product that ONNX rounds otherwise.
         kept = x.shape[1] * self.share.numerator // self.share.denominator
-        best = scores.topk(torch.sym_max(1, kept), dim=1).indices
+        kept = torch.sym_max(1, kept)  # type: ignore[no-untyped-call]
+        best = scores.topk(kept, dim=1).indices
         return torch.gather(x * scores, 1, best.expand(-1, -1, x.shape[2]))
 
 
