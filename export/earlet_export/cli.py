@@ -89,11 +89,11 @@ def export(
 
     from earlet.bad_recordings import left_out
     from earlet.manifest import canonical_json
+    from earlet.write import refuse_existing
     from earlet_export.corpus import find_corpus
     from earlet_export.export import export_bundle
     from earlet_export.material import gather
     from earlet_export.report import as_data, summary
-    from earlet_export.write import refuse_existing
     from earlet_train.checkpoint import load_checkpoint
 
     def step(words: str) -> None:

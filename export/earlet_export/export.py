@@ -16,6 +16,7 @@ from earlet.accuracy import measure_accuracy
 from earlet.errors import ParityError
 from earlet.golden import signals
 from earlet.manifest import Manifest
+from earlet.write import check_written, refuse_existing, write_bundle
 from earlet_export.answers import Answers, Questions, Scale, ask, questions
 from earlet_export.exact import as_trained, in_float64
 from earlet_export.fp16 import as_fp16
@@ -38,7 +39,6 @@ from earlet_export.seam import up_to_features
 from earlet_export.search import Int8
 from earlet_export.speed import faster_precision, measure, one_thread
 from earlet_export.trace import Kept, trace
-from earlet_export.write import check_written, refuse_existing, write_bundle
 from earlet_train.checkpoint import Checkpoint
 from earlet_train.network import Network, numpy_logits
 from earlet_train.recipe import Promises

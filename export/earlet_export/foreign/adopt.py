@@ -17,6 +17,7 @@ from earlet.golden import GoldenRecord, digest, signals
 from earlet.manifest import Calibration, Manifest, OperatingPoint
 from earlet.metrics import EqualErrorRate
 from earlet.scores import calibrate
+from earlet.write import check_written, refuse_existing, write_bundle
 from earlet_export.answers import Answers, Questions, Scale, ask, questions
 from earlet_export.foreign.graph import plain_session
 from earlet_export.foreign.pack import pack
@@ -39,7 +40,6 @@ from earlet_export.quantize import layers
 from earlet_export.report_pictures import NOISE_WINDOWS, Scores, draw
 from earlet_export.run import Runner
 from earlet_export.speed import faster_precision, one_thread, side_by_side
-from earlet_export.write import check_written, refuse_existing, write_bundle
 from earlet_train.calibration import fit_calibration, operating_point
 from earlet_train.recipe import Export
 

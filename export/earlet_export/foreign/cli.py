@@ -159,11 +159,11 @@ def _wrap(
 
     from earlet.bad_recordings import left_out
     from earlet.manifest import canonical_json
+    from earlet.write import refuse_existing
     from earlet_export.foreign.adopt import adopt_model
     from earlet_export.foreign.page import as_data, summary
     from earlet_export.foreign.spec import load_spec
     from earlet_export.material import gather
-    from earlet_export.write import refuse_existing
 
     def step(words: str) -> None:
         typer.echo(f"… {words}", err=True)

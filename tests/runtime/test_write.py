@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from earlet.errors import BundleError, UsageError
-from earlet_export.write import refuse_existing, write_bundle
+from earlet.write import refuse_existing, write_bundle
 
 FILES = {"manifest.json": b"{}\n", "fp32.onnx": bytes(200_000)}
 
@@ -85,7 +85,7 @@ def test_a_disk_that_does_not_take_the_files_is_left_clean(tmp_path: Path) -> No
     program = f"""
 from pathlib import Path
 from earlet.errors import UsageError
-from earlet_export.write import write_bundle
+from earlet.write import write_bundle
 out = Path({str(tmp_path / "b")!r})
 try:
     write_bundle(out, {{"a": bytes(1000), "b": bytes(200_000)}}, check=print)
