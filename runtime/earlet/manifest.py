@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from earlet.errors import BundleError
+from earlet.events import EventPoint, EventPolicy
 from earlet.streaming import Streaming
 
 SCHEMA = 1
@@ -125,6 +126,7 @@ class Manifest:
     """The whole contract; see the module's docstring and each part's own.
 
     `stream`: how it streams; None where it does not, and every window is computed whole.
+    `events`: how its verdicts become events; `event_point`: what that gives (see `earlet tune`).
     """
 
     name: str
@@ -143,6 +145,8 @@ class Manifest:
     silence_dbfs: float = -75.0
     files: Mapping[str, str] = field(default_factory=dict)
     stream: Streaming | None = None
+    events: EventPolicy | None = None
+    event_point: EventPoint | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -155,6 +159,8 @@ class Manifest:
                 f"default_precision {self.default_precision!r} has no graph; "
                 f"there are {sorted(self.graphs)}"
             )
+        if self.event_point is not None and self.events is None:
+            raise ValueError("event_point says what a policy gives, and there is none in events")
 
     @property
     def positive_index(self) -> int:
