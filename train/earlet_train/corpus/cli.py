@@ -1,4 +1,4 @@
-"""`earlet corpus build`, `check` and `import`: what is typed, shown and returned."""
+"""`earlet corpus build`, `check`, `import`, `long`: what is typed, shown and returned."""
 
 import json
 from dataclasses import asdict
@@ -220,3 +220,57 @@ def import_(
         return
     import_tables(imported)
     typer.echo(f"{out} is complete. Decode and check it all with: earlet corpus check {out}")
+
+
+@corpus.command()
+def long(
+    root: Annotated[Path, typer.Argument(help="A corpus of real and synthetic speech.")],
+    out: Annotated[Path, typer.Option(help="Folder to make: FLAC files and segments.csv.")],
+    split: Annotated[
+        str, typer.Option(help="Of the corpus: tune on dev, and judge the result on eval.")
+    ] = "dev",
+    minutes: Annotated[float, typer.Option(help="Length of each call.", min=0.5)] = 10.0,
+    count: Annotated[int, typer.Option(help="How many calls.", min=1)] = 12,
+    stay_real: Annotated[
+        float, typer.Option(help="Share of the calls in which nothing turns.", min=0.0, max=1.0)
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(help="Another seed casts and mixes anew.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Mix long recordings: one voice with pauses, which in some turns synthetic half-way.
+
+    For `earlet tune` and `earlet events`, which need hours of sound with the moment in it that is
+    to be found. Every recording of a call has one level and one room noise; people and
+    synthesizers come in turn; the same arguments give the same bytes. Recordings of your own
+    serve as well: put them into a folder with a segments.csv (file,start_s,end_s,label).
+
+    \b
+    Example:
+        earlet corpus long corpora/standard --split dev --out calls/dev
+        earlet tune bundle --data calls/dev --out bundle-tuned
+    """  # noqa: D301
+    from earlet_train.corpus.long import Order, mix_calls
+    from earlet_train.corpus.show import progress
+
+    order = Order(
+        corpus=root,
+        split=split,
+        out=out,
+        minutes=minutes,
+        count=count,
+        seed=seed,
+        stay_real=stay_real,
+    )
+    with progress() as on_stage:
+        mixed = mix_calls(order, on_stage=on_stage)
+    if as_json:
+        typer.echo(json.dumps(asdict(mixed), ensure_ascii=False))
+        return
+    turning = [call for call in mixed.calls if call.system is not None]
+    people = {call.person for call in mixed.calls}
+    systems = {call.system for call in turning}
+    typer.echo(
+        f"{out}: {len(mixed.calls)} calls, {mixed.hours:.2f} h; {len(turning)} turn synthetic. "
+        f"{len(people)} people, {len(systems)} synthesizers; {mixed.distinct} recordings, "
+        f"played {mixed.played} times"
+    )
