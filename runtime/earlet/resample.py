@@ -28,6 +28,9 @@ RATES_HZ = (1_000, 768_000)
 _LONG_ROWS = 16
 _PIECE_SAMPLES = 65_536
 _LEAST_ROWS = 16
+# Below that many outputs of one fraction in a piece, calls cost more than copies of the input.
+_FEW_ROWS = 24
+_AT_ONCE = 256
 
 
 def resample(waveform: Waveform, from_hz: int, to_hz: int) -> Waveform:
@@ -40,8 +43,7 @@ def resample(waveform: Waveform, from_hz: int, to_hz: int) -> Waveform:
         check_rate(rate)
     if from_hz == to_hz:
         return waveform
-    common = math.gcd(from_hz, to_hz)
-    L, M = to_hz // common, from_hz // common
+    L, M = ratio(from_hz, to_hz)
     rows = filter_rows(L, M)
     taps = rows.shape[1]
     half = taps // 2
@@ -51,17 +53,51 @@ def resample(waveform: Waveform, from_hz: int, to_hz: int) -> Waveform:
         [np.zeros(half - 1, np.float32), waveform, np.zeros(half + M + 1, np.float32)]
     ).astype(np.float32)
     resampled = np.empty(samples_out, dtype=np.float32)
-    way = _by_strides if taps >= _LONG_ROWS * M else _by_pieces
-    way(padded, rows, M, resampled)
+    fill(resampled, padded, rows, M)
     return resampled
 
 
-def _by_strides(padded: Waveform, rows: NDArray[np.float32], M: int, out: Waveform) -> None:
+def ratio(from_hz: int, to_hz: int) -> tuple[int, int]:
+    """(L, M): as many samples out as in, in lowest terms."""
+    common = math.gcd(from_hz, to_hz)
+    return int(to_hz // common), int(from_hz // common)
+
+
+def fill(
+    out: Waveform,
+    padded: Waveform,
+    rows: NDArray[np.float32],
+    M: int,
+    *,
+    output: int = 0,
+    origin: int = 0,
+) -> None:
+    """Outputs `output`, `output` + 1, ... of a sound into `out` [n], from its input `padded`.
+
+    `origin`: which sample of the padded sound `padded` begins with. Each output is the inner
+    product of its own taps with its own input, added up in an order that depends on nothing else:
+    whatever the pieces in which a sound is resampled, the bits are the same.
+    """
+    if len(out) == 0:
+        return
+    L, taps = rows.shape
+    # From where on in `padded` the taps of the first output of each fraction lie.
+    places = [divmod((output + k) * M, L) for k in range(min(L, len(out)))]
+    way = _by_strides if taps >= _LONG_ROWS * M else _by_pieces
+    way(padded, rows, M, out, [(first - origin, phase) for first, phase in places])
+
+
+def _by_strides(
+    padded: Waveform,
+    rows: NDArray[np.float32],
+    M: int,
+    out: Waveform,
+    places: list[tuple[int, int]],
+) -> None:
     """Fills `out` where M is small: taps M apart meet input samples M apart, M short filters."""
     L = len(rows)
-    for k in range(min(L, len(out))):
-        # Outputs k, k + L, k + 2L, ... share the fraction k M mod L, and lie M inputs apart.
-        first, phase = divmod(k * M, L)
+    for k, (first, phase) in enumerate(places):
+        # Outputs k, k + L, k + 2L, ... share the fraction, and lie M inputs apart.
         count = len(range(k, len(out), L))
         total = np.zeros(count, dtype=np.float32)
         for s in range(M):
@@ -71,7 +107,13 @@ def _by_strides(padded: Waveform, rows: NDArray[np.float32], M: int, out: Wavefo
         out[k::L] = total
 
 
-def _by_pieces(padded: Waveform, rows: NDArray[np.float32], M: int, out: Waveform) -> None:
+def _by_pieces(
+    padded: Waveform,
+    rows: NDArray[np.float32],
+    M: int,
+    out: Waveform,
+    places: list[tuple[int, int]],
+) -> None:
     """Fills `out` where M is large: rows of input times rows of taps, a piece at a time.
 
     A piece stays in the processor's cache while all L fractions are computed on it: fraction by
@@ -80,13 +122,40 @@ def _by_pieces(padded: Waveform, rows: NDArray[np.float32], M: int, out: Wavefor
     L, taps = rows.shape
     views = np.lib.stride_tricks.sliding_window_view(padded, taps)
     piece = max(_LEAST_ROWS, _PIECE_SAMPLES // M)
+    if min(piece, len(out) // L) < _FEW_ROWS:
+        _one_by_one(views, rows, M, out, places[0])
+        return
     for done in range(0, -(-len(out) // L), piece):
-        for k in range(min(L, len(out))):
-            first, phase = divmod(k * M, L)
+        for k, (first, phase) in enumerate(places):
             upto = min(done + piece, len(range(k, len(out), L)))
             if upto > done:
                 inputs = views[first + done * M : first + (upto - 1) * M + 1 : M]
-                out[k + done * L : k + (upto - 1) * L + 1 : L] = inputs @ rows[phase]
+                out[k + done * L : k + (upto - 1) * L + 1 : L] = _inner(inputs, rows[phase][None])
+
+
+def _one_by_one(
+    views: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    M: int,
+    out: Waveform,
+    place: tuple[int, int],
+) -> None:
+    """Fills `out` in its own order where a fraction comes up too seldom to be worth a call."""
+    first, phase = place
+    for done in range(0, len(out), _AT_ONCE):
+        upto = min(done + _AT_ONCE, len(out))
+        steps, phases = np.divmod(phase + np.arange(done, upto) * M, len(rows))
+        out[done:upto] = _inner(views[first + steps], rows[phases])
+
+
+def _inner(inputs: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inputs [n, taps], taps [n or 1, taps] -> inner products [n].
+
+    As n products of two vectors: a matrix times a vector would add up a row in an order that
+    depends on how many rows there are.
+    """
+    products: NDArray[np.float32] = np.matmul(inputs[:, None, :], rows[:, :, None])
+    return products[:, 0, 0]
 
 
 @lru_cache(maxsize=8)
