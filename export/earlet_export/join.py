@@ -6,11 +6,14 @@ from onnx import compose
 from earlet.manifest import METADATA_KEY, PRECISION_KEY, Manifest
 from earlet.onnx_file import SEAL_KEY, seal, unsealed
 from earlet_export.passes.short_names import short_names
-from earlet_export.trace import FEATURES, FRONTEND, LOGITS, MODEL, WAVEFORM
+from earlet_export.trace import FEATURES, FRONTEND, MODEL
 
 
 def join(frontend: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
-    """Waveform -> features, features -> logits: one graph waveform -> logits, checked."""
+    """Waveform -> features, features -> logits: one graph waveform -> logits, checked.
+
+    Other inputs and outputs that the two have (a stream's states) keep their names.
+    """
     joined = compose.merge_models(
         _with_ends_prefixed(frontend, FRONTEND),
         _with_ends_prefixed(model, MODEL),
@@ -19,14 +22,8 @@ def join(frontend: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
         producer_name="earlet",
         producer_version="",
     )
-    _rename(
-        joined,
-        {
-            f"{FRONTEND}/{WAVEFORM}": WAVEFORM,
-            f"{FRONTEND}/{FEATURES}": FEATURES,
-            f"{MODEL}/{LOGITS}": LOGITS,
-        },
-    )
+    ends = {f"{FRONTEND}/{name}": name for name in _ends(frontend)}
+    _rename(joined, ends | {f"{MODEL}/{name}": name for name in _ends(model)})
     # Each part lists the operator set, and they are the same one; general tools (the quantizer of
     # onnxruntime is one) refuse a file that lists it twice.
     del joined.opset_import[1:]
@@ -54,9 +51,12 @@ def _with_ends_prefixed(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
     """So that the two graphs share no name: both have an end that is called `features`."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    ends = [v.name for v in (*copy.graph.input, *copy.graph.output)]
-    _rename(copy, {name: f"{prefix}/{name}" for name in ends})
+    _rename(copy, {name: f"{prefix}/{name}" for name in _ends(model)})
     return copy
+
+
+def _ends(model: onnx.ModelProto) -> list[str]:
+    return [value.name for value in (*model.graph.input, *model.graph.output)]
 
 
 def _rename(model: onnx.ModelProto, names: dict[str, str]) -> None:
