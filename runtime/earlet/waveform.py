@@ -1,6 +1,7 @@
 """The input contract: which arrays count as a recording, and what is said of those that do not."""
 
 import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,21 +26,111 @@ def as_waveform(samples: NDArray[np.generic], *, channel: Channel = None) -> Wav
     than one channel is refused unless `channel` picks one (counted from 0) or says "mean". Raises
     AudioError on anything empty, not finite, out of scale, or not sound at all.
     """
-    samples = np.asarray(samples)
-    kind = samples.dtype.name
-    if kind not in ("float32", "float64", *_INTEGER_SCALE):
-        raise AudioError(
-            f"samples of type {kind} are not understood: expected float32 or float64 in [-1, 1], "
-            "int16 or int32. Convert them first."
-        )
+    samples = _understood(samples)
     if samples.size == 0:
         raise AudioError("the recording is empty: it has no samples. Give one with sound in it.")
-    mono = _one_channel(samples, channel)
-    if kind in _INTEGER_SCALE:
-        return (mono / _INTEGER_SCALE[kind]).astype(np.float32)
-    _check_finite(mono)
-    _check_scale(mono)
-    return np.ascontiguousarray(mono, dtype=np.float32)
+    mono = pick_channel(_tracks(samples), channel)
+    kind = samples.dtype.name
+    seen = Seen().with_more(mono, kind=kind)
+    seen.check()
+    seen.check_not_integers()
+    return _scaled(mono, kind=kind)
+
+
+def as_piece(
+    samples: NDArray[np.generic], *, channel: Channel, before: "Seen"
+) -> tuple[Waveform, "Seen"]:
+    """The next piece [T] or [T, channels] of a sound -> (waveform [T], what is seen by now).
+
+    As `as_waveform` for a sound that arrives in pieces; `before` is what was seen of it already.
+    One sample of two channels is as good a piece as any, so channels come last, always. An empty
+    piece is none. Raises AudioError; whether all are integers only more than a moment can tell:
+    `Seen.check_not_integers` is for the caller.
+    """
+    samples = _understood(samples)
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MOST_CHANNELS):
+        raise AudioError(
+            f"a piece of sound should be samples [T] or [T, channels], found an array of shape "
+            f"{samples.shape}. One that lies [channels, T] is to be turned first: samples.T."
+        )
+    if samples.size == 0:
+        return np.zeros(0, np.float32), before
+    mono = pick_channel(samples if samples.ndim == 2 else samples[:, None], channel)
+    kind = samples.dtype.name
+    seen = before.with_more(mono, kind=kind)
+    seen.check()
+    return _scaled(mono, kind=kind), seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What the checks need to know of a sound that is seen piece by piece. Raises on demand.
+
+    `bad`: samples that are not finite, `first_bad`: the first of them, counted from the sound's
+    beginning. `whole`: all were whole numbers so far, `nonzero` of them not zero, as floats.
+    """
+
+    samples: int = 0
+    bad: int = 0
+    first_bad: int | None = None
+    peak: float = 0.0
+    whole: bool = True
+    nonzero: int = 0
+
+    def with_more(self, mono: NDArray[np.generic], *, kind: str) -> "Seen":
+        """The same after another piece [T], in its own scale; `kind`: the type it came in."""
+        if kind in _INTEGER_SCALE:
+            # Their type says their scale.
+            return replace(self, samples=self.samples + len(mono), whole=False)
+        bad = np.flatnonzero(~np.isfinite(mono))
+        first_bad = self.first_bad
+        if first_bad is None and len(bad):
+            first_bad = self.samples + int(bad[0])
+        whole = self.whole and bool(np.all(mono == np.rint(mono)))
+        return Seen(
+            samples=self.samples + len(mono),
+            bad=self.bad + len(bad),
+            first_bad=first_bad,
+            # Where one is not finite, the peak does not matter any more.
+            peak=self.peak if len(bad) else max(self.peak, float(np.abs(mono).max())),
+            whole=whole,
+            nonzero=self.nonzero + int(np.count_nonzero(mono)) if whole else 0,
+        )
+
+    @property
+    def good(self) -> bool:
+        """Whether `check` passes."""
+        return not self.bad and self.peak <= PEAK_LIMIT
+
+    def check(self) -> None:
+        """Raises AudioError where samples are not finite, or out of scale."""
+        if self.bad:
+            raise AudioError(
+                f"{self.bad} of {self.samples} samples are not finite (NaN or infinite); the first "
+                f"is sample {self.first_bad}. Repair the recording: a detector would answer NaN."
+            )
+        if not self.good:
+            what = (
+                "they are whole numbers, like 16-bit integers stored as floats: divide them by "
+                "32768, or pass them as int16"
+                if self.whole
+                else "scale them first (16-bit values divided by 32768)"
+            )
+            raise AudioError(
+                f"the samples reach {self.peak:.6g}, expected floats in [-1, 1]; {what}."
+            )
+
+    def check_not_integers(self) -> None:
+        """Raises AudioError on floats that hold very quiet integers.
+
+        A recording in the scale of integers is loud where it is scaled well, so its peak gives it
+        away. A very quiet one holds only -1, 0 and 1: whole numbers almost nowhere zero.
+        """
+        if self.whole and self.nonzero > 0.01 * self.samples:
+            raise AudioError(
+                "every sample is -1, 0 or 1: whole numbers, like quiet 16-bit integers stored as "
+                "floats, expected floats in [-1, 1]. Divide them by 32768, or pass them as int16."
+            )
 
 
 def check_length(
@@ -49,11 +140,16 @@ def check_length(
 
     Both lengths are given in seconds.
     """
+    check_samples(len(waveform), policy, sample_rate_hz=sample_rate_hz, to_hz=to_hz)
+
+
+def check_samples(samples: int, policy: WindowPolicy, *, sample_rate_hz: int, to_hz: int) -> None:
+    """The same of a waveform of that many samples."""
     needed = policy.window_samples if policy.short == "reject" else policy.min_samples
     # Resampling rounds the length up, as here, so what passes is long enough afterwards too.
-    if -(-len(waveform) * to_hz // sample_rate_hz) < needed:
+    if -(-samples * to_hz // sample_rate_hz) < needed:
         raise AudioError(
-            f"the recording is {len(waveform) / sample_rate_hz:.3g} s long, and this detector "
+            f"the recording is {samples / sample_rate_hz:.3g} s long, and this detector "
             f"needs at least {needed / to_hz:.3g} s. Give a longer one."
         )
 
@@ -64,17 +160,8 @@ def level_dbfs(waveform: Waveform) -> float:
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
-def _one_channel(samples: NDArray[np.generic], channel: Channel) -> NDArray[np.float64]:
-    """[T], [T, channels] or [channels, T] -> [T], still in the scale and type it came in."""
-    if samples.ndim == 1:
-        tracks = samples[:, None]
-    elif samples.ndim == 2:
-        tracks = _channels_last(samples)
-    else:
-        raise AudioError(
-            f"expected samples [T] or [T, channels], found an array of shape {samples.shape}. "
-            "Give one recording at a time."
-        )
+def pick_channel(tracks: NDArray[np.generic], channel: Channel) -> NDArray[np.float64]:
+    """Tracks [T, channels] -> [T], still in the scale and type they came in. AudioError."""
     count = tracks.shape[1]
     if channel == "mean":
         mean: NDArray[np.float64] = tracks.astype(np.float64).mean(axis=1)
@@ -95,8 +182,26 @@ def _one_channel(samples: NDArray[np.generic], channel: Channel) -> NDArray[np.f
     return tracks[:, channel]  # type: ignore[return-value]
 
 
-def _channels_last(samples: NDArray[np.generic]) -> NDArray[np.generic]:
-    """[channels, T] or [T, channels] -> [T, channels]: the shorter side is the channels."""
+def _understood(samples: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The array, if it is of one of the four types that are."""
+    samples = np.asarray(samples)
+    if samples.dtype.name not in ("float32", "float64", *_INTEGER_SCALE):
+        raise AudioError(
+            f"samples of type {samples.dtype.name} are not understood: expected float32 or float64 "
+            "in [-1, 1], int16 or int32. Convert them first."
+        )
+    return samples
+
+
+def _tracks(samples: NDArray[np.generic]) -> NDArray[np.generic]:
+    """[T], [T, channels] or [channels, T] -> [T, channels]: the shorter side is the channels."""
+    if samples.ndim == 1:
+        return samples[:, None]
+    if samples.ndim != 2:
+        raise AudioError(
+            f"expected samples [T] or [T, channels], found an array of shape {samples.shape}. "
+            "Give one recording at a time."
+        )
     rows, columns = samples.shape
     if min(rows, columns) > _MOST_CHANNELS or (rows == columns and rows > 1):
         raise AudioError(
@@ -106,33 +211,7 @@ def _channels_last(samples: NDArray[np.generic]) -> NDArray[np.generic]:
     return samples.T if rows < columns else samples
 
 
-def _check_finite(mono: NDArray[np.float64]) -> None:
-    bad = np.flatnonzero(~np.isfinite(mono))
-    if len(bad):
-        raise AudioError(
-            f"{len(bad)} of {len(mono)} samples are not finite (NaN or infinite); the first is "
-            f"sample {bad[0]}. Repair the recording: a detector would answer NaN."
-        )
-
-
-def _check_scale(mono: NDArray[np.float64]) -> None:
-    """Refuses floats that hold integers, or any other scale than [-1, 1].
-
-    A recording in the scale of integers is loud where it is scaled well, so its peak gives it
-    away. A very quiet one holds only -1, 0 and 1: whole numbers almost nowhere zero.
-    """
-    peak = float(np.abs(mono).max())
-    whole = bool(np.all(mono == np.rint(mono)))
-    if peak > PEAK_LIMIT:
-        what = (
-            "they are whole numbers, like 16-bit integers stored as floats: divide them by 32768, "
-            "or pass them as int16"
-            if whole
-            else "scale them first (16-bit values divided by 32768)"
-        )
-        raise AudioError(f"the samples reach {peak:.6g}, expected floats in [-1, 1]; {what}.")
-    if whole and np.count_nonzero(mono) > 0.01 * len(mono):
-        raise AudioError(
-            "every sample is -1, 0 or 1: whole numbers, like quiet 16-bit integers stored as "
-            "floats, expected floats in [-1, 1]. Divide them by 32768, or pass them as int16."
-        )
+def _scaled(mono: NDArray[np.float64], *, kind: str) -> Waveform:
+    if kind in _INTEGER_SCALE:
+        mono = mono / _INTEGER_SCALE[kind]
+    return np.ascontiguousarray(mono, dtype=np.float32)

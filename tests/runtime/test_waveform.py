@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from earlet.errors import AudioError
 from earlet.manifest import WindowPolicy
-from earlet.waveform import Channel, as_waveform, check_length, level_dbfs
+from earlet.waveform import Channel, Seen, as_piece, as_waveform, check_length, level_dbfs
 
 RNG = np.random.default_rng(5)
 SOUND = RNG.uniform(-0.9, 0.9, 1000)
@@ -126,3 +126,65 @@ def test_level_is_zero_db_for_a_full_scale_square_and_minus_infinity_for_silence
     assert level_dbfs(square) == 0
     assert level_dbfs(square / np.float32(10)) == pytest.approx(-20, abs=1e-5)
     assert level_dbfs(np.zeros_like(square)) == -math.inf
+
+
+def seen_in_pieces(sound: np.ndarray[tuple[int], np.dtype[np.float64]], size: int) -> Seen:
+    seen = Seen()
+    for piece in np.split(sound, range(size, len(sound), size)):
+        seen = seen.with_more(piece, kind="float64")
+    return seen
+
+
+@pytest.mark.parametrize("size", [1, 7, 999])
+@pytest.mark.parametrize("kind", ["sound", "nan", "loud", "integers", "quiet"])
+def test_what_is_said_of_a_sound_does_not_depend_on_its_pieces(kind: str, size: int) -> None:
+    sound = {
+        "sound": SOUND,
+        "nan": np.where(np.arange(1000) % 300 == 299, np.nan, SOUND),
+        "loud": SOUND * 4096,
+        "integers": np.rint(SOUND * 32768),
+        "quiet": np.rint(SOUND),
+    }[kind]
+
+    def said(judge: object) -> str:
+        try:
+            judge()  # type: ignore[operator]
+        except AudioError as error:
+            return str(error)
+        return "nothing"
+
+    def whole() -> None:
+        seen = seen_in_pieces(sound, size)
+        seen.check()
+        seen.check_not_integers()
+
+    assert said(whole) == said(lambda: as_waveform(sound))
+    assert (said(whole) == "nothing") == (kind == "sound")
+    assert seen_in_pieces(sound, size).good == (kind in ("sound", "quiet"))
+
+
+@given(st.sampled_from(["float32", "float64", "int16", "int32"]), st.integers(1, 99))
+def test_pieces_of_any_type_are_the_waveform(kind: str, cut: int) -> None:
+    scale = {"int16": 2**15, "int32": 2**31}.get(kind, 1)
+    stereo = (np.stack([SOUND[:100], SOUND[100:200]], axis=1) * scale).astype(kind)
+    for channel in (0, 1, "mean"):
+        first, seen = as_piece(stereo[:cut], channel=channel, before=Seen())
+        second, seen = as_piece(stereo[cut:], channel=channel, before=seen)
+        assert seen.samples == 100
+        whole = as_waveform(stereo, channel=channel)
+        np.testing.assert_array_equal(np.concatenate([first, second]), whole, strict=True)
+
+
+def test_an_empty_piece_is_none() -> None:
+    for shape in ((0,), (0, 2)):
+        piece, seen = as_piece(np.zeros(shape), channel=None, before=Seen(samples=3))
+        assert (piece.shape, seen) == ((0,), Seen(samples=3))
+
+
+def test_in_a_piece_channels_come_last() -> None:
+    one_moment = np.array([[0.5, -0.5]])
+    assert as_piece(one_moment, channel=1, before=Seen())[0].tolist() == [-0.5]
+    with pytest.raises(AudioError, match=r"turned first: samples\.T"):
+        as_piece(np.zeros((2, 400)), channel=0, before=Seen())
+    with pytest.raises(AudioError, match="has 2 channels"):
+        as_piece(one_moment, channel=None, before=Seen())
