@@ -7,7 +7,10 @@ Rules.
 2. A node that streams reads its stretch of that Concat (a Slice); so does the tail, a window's.
 3. Behind a DequantizeLinear it is the integers that are kept: a quarter of the bytes, and the same
    integers that the offline graph computes with.
-4. A Slice along time becomes nothing (what it cuts off is a delay); a Reshape gets the new number
+4. Integers of [B, C, F, N] are kept channels last, [B, F, N, C]. ONNX Runtime's int8 convolutions
+   compute in that order: the transposes written here meet those that it puts around them, and
+   vanish. And one moment's channels are then bytes in a row, where a state ends or begins.
+5. A Slice along time becomes nothing (what it cuts off is a delay); a Reshape gets the new number
    of steps.
 
 Postcondition: the same operators with the same weights on the same numbers.
@@ -27,6 +30,8 @@ from earlet_export.streaming.plan import Plan, Reading
 
 # Beyond the end of any tensor.
 _END = np.iinfo(np.int64).max
+# [B, C, F, N] <-> [B, F, N, C].
+_TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 _DTYPES: dict[int, Literal["float32", "uint8", "int8"]] = {
     TensorProto.FLOAT: "float32",
     TensorProto.UINT8: "uint8",
@@ -110,51 +115,72 @@ class _Loom:
         kept = self.kept.get(tensor, 0)
         if not kept:
             return
-        axis, name = self.plan.flows[tensor].axis, f"state/{tensor}"
-        self.nodes.append(_node("Concat", [name, tensor], f"{name}/heard", axis=axis))
-        self._slice(
-            f"{name}/heard",
-            f"{name}{NEXT}",
-            axis=axis,
-            start=self._steps(tensor),
-            stop=self._steps(tensor) + kept,
-        )
+        axis, name, new = self._axis(tensor), f"state/{tensor}", tensor
         shape = list(self.plan.shapes[tensor])
+        if self._channels_last(tensor):
+            new = f"{name}/new"
+            self.nodes.append(_node("Transpose", [tensor], new, perm=_TO_LAST))
+            shape = [shape[i] for i in _TO_LAST]
+        self.nodes.append(_node("Concat", [name, new], f"{name}/heard", axis=axis))
+        steps = self._steps(tensor)
+        self._slice(f"{name}/heard", f"{name}{NEXT}", axis=axis, start=steps, stop=steps + kept)
         shape[axis] = kept
         kind = _DTYPES[self.kinds[tensor]]
         self.states.append(State(name=name, shape=tuple(shape[1:]), dtype=kind))
 
-    def _view(self, tensor: str, reading: Reading) -> str:
-        """The stretch of a tensor that a node reads (rules 2 and 3)."""
-        if (tensor, reading) in self.views:
-            return self.views[tensor, reading]
+    def _axis(self, tensor: str) -> int:
+        """Of time, in the order in which the tensor is kept."""
+        return 2 if self._channels_last(tensor) else self.plan.flows[tensor].axis
+
+    def _channels_last(self, tensor: str) -> bool:
+        """Rule 4."""
+        picture = len(self.plan.shapes[tensor]) == 4 and self.plan.flows[tensor].axis == 3
+        return picture and self.kinds[tensor] != TensorProto.FLOAT
+
+    def _view(self, tensor: str, reading: Reading, *, slack: int) -> str:
+        """The stretch of a tensor that a node reads (rules 2 and 3).
+
+        `slack`: so many steps more at its end make no difference to the node.
+        """
         source = self._source(tensor)
         kept, steps = self.kept[source], self._steps(source)
-        start, stretch = kept - reading.back, source
-        heard = f"state/{source}/heard" if kept else source
-        if start == 0 and reading.count == kept + steps:
-            stretch = heard
-        else:
-            stretch = f"{source}/{reading.back}+{reading.count}"
-            if (source, reading) not in self.views:
-                axis = self.plan.flows[source].axis
-                self._slice(heard, stretch, axis=axis, start=start, stop=start + reading.count)
-                self.views[source, reading] = stretch
-        if source != tensor and stretch != source:
+        start = kept - reading.back
+        if start == 0 and 0 <= kept + steps - reading.count <= slack:
+            reading = Reading(back=kept, count=kept + steps)
+        if (tensor, reading) not in self.views:
+            self.views[tensor, reading] = self._cut(tensor, source, reading)
+        return self.views[tensor, reading]
+
+    def _cut(self, tensor: str, source: str, reading: Reading) -> str:
+        kept, steps = self.kept[source], self._steps(source)
+        name = f"{tensor}/{reading.back}+{reading.count}"
+        start, stop = kept - reading.back, kept - reading.back + reading.count
+        cut = f"state/{source}/heard" if kept else source
+        if (start, stop) != (0, kept + steps):
+            self._slice(cut, f"{name}/cut", axis=self._axis(source), start=start, stop=stop)
+            cut = f"{name}/cut"
+        elif not kept:
+            # All that is new and nothing else: the tensor as it is.
+            return tensor
+        if kept and self._channels_last(source):
+            self.nodes.append(_node("Transpose", [cut], f"{name}/first", perm=_TO_FIRST))
+            cut = f"{name}/first"
+        if source != tensor:
             maker = self.wiring.maker[tensor]
-            made = f"{tensor}/{reading.back}+{reading.count}"
-            copy = _copied(maker, inputs=[stretch, *maker.input[1:]], outputs=[made])
-            copy.name = f"{maker.name}/{reading.back}+{reading.count}"
+            copy = _copied(maker, inputs=[cut, *maker.input[1:]], outputs=[name])
+            copy.name = name
             self.nodes.append(copy)
-            stretch = made
-        elif source != tensor:
-            stretch = tensor
-        self.views[tensor, reading] = stretch
-        return stretch
+            cut = name
+        return cut
 
     def _rewritten(self, node: onnx.NodeProto) -> onnx.NodeProto:
-        """The node with its inputs exchanged (rule 2) and, where it must be, itself (rule 4)."""
-        views = {name: self._view(name, reading) for name, reading in self._readings(node)}
+        """The node with its inputs exchanged (rule 2) and, where it must be, itself (rule 5)."""
+        # What a stride leaves over at the end is not looked at.
+        moved = self.plan.moved.get(node.name)
+        slack = moved.reach.stride - 1 if moved and node.op_type != "Slice" else 0
+        views = {
+            name: self._view(name, reading, slack=slack) for name, reading in self._readings(node)
+        }
         inputs = [views.get(name, name) for name in node.input]
         if node.name in self.plan.moved:
             if node.op_type == "Slice":
@@ -164,7 +190,7 @@ class _Loom:
         return _copied(node, inputs=inputs, outputs=list(node.output))
 
     def _without_time(self, node: onnx.NodeProto, inputs: list[str]) -> onnx.NodeProto:
-        """A Slice that cuts what it cuts of other axes, and along time only leaves out steps."""
+        """A Slice that cuts what it cuts of other axes, and of time only a stride (rule 5)."""
         starts, ends, axes, steps = (self._listed(node, place) for place in (1, 2, 3, 4))
         assert starts is not None
         assert ends is not None
