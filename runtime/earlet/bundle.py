@@ -108,7 +108,13 @@ class Bundle:
         def accept(metadata: Mapping[str, str]) -> None:
             self._check_inside(metadata, precision=precision, source=str(source))
 
-        session = Session(graph, source=str(source), threads=threads, accept=accept)
+        session = Session(
+            graph,
+            source=str(source),
+            threads=threads,
+            shortest_samples=self.manifest.any_length_from_samples or 1,
+            accept=accept,
+        )
         self._check_session(session)
         return session
 
@@ -183,6 +189,12 @@ class Bundle:
             raise BundleError(
                 f"{session.source} takes windows of {session.window_samples} samples, its "
                 f"manifest says {manifest.window.window_samples}. Export it again."
+            )
+        if session.window_samples is not None and manifest.any_length_from_samples is not None:
+            raise BundleError(
+                f"{session.source} takes windows of {session.window_samples} samples alone, its "
+                f"manifest says any length from {manifest.any_length_from_samples} on. Export it "
+                "again."
             )
         if session.classes not in (None, len(manifest.labels)):
             raise BundleError(

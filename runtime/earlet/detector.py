@@ -20,7 +20,8 @@ class Detector:
     """One graph of a bundle, ready to judge. Holds no state: threads may share it.
 
     Made by `earlet.load`. What it may be fed is in `earlet.waveform`, what it answers in
-    `earlet.verdict`, and how a recording becomes windows in its manifest's `WindowPolicy`.
+    `earlet.verdict`, and how a recording becomes windows in its manifest's `WindowPolicy`: also
+    where its graph takes any length, for the threshold was set on windows.
     """
 
     def __init__(self, bundle: Bundle, *, precision: str | None = None, threads: int = 1) -> None:

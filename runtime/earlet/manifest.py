@@ -127,6 +127,9 @@ class Manifest:
 
     `stream`: how it streams; None where it does not, and every window is computed whole.
     `events`: how its verdicts become events; `event_point`: what that gives (see `earlet tune`).
+    `any_length_from_samples`: the graphs answer to waveforms of any length from there on, for
+    whoever feeds a session himself; None: to windows alone. A detector goes by `window` either way,
+    which is what its threshold was set on.
     """
 
     name: str
@@ -147,6 +150,7 @@ class Manifest:
     stream: Streaming | None = None
     events: EventPolicy | None = None
     event_point: EventPoint | None = None
+    any_length_from_samples: int | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -161,6 +165,12 @@ class Manifest:
             )
         if self.event_point is not None and self.events is None:
             raise ValueError("event_point says what a policy gives, and there is none in events")
+        shortest = self.any_length_from_samples
+        if shortest is not None and not 0 < shortest <= self.window.window_samples:
+            raise ValueError(
+                "any_length_from_samples must lie in 1..window_samples "
+                f"({self.window.window_samples}), found {shortest}"
+            )
 
     @property
     def positive_index(self) -> int:

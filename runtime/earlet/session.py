@@ -25,15 +25,17 @@ class Session:
         *,
         source: str,
         threads: int = 1,
+        shortest_samples: int = 1,
         accept: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
         """`source` names the file in errors. Raises BundleError where the contract is broken.
 
-        `accept` is shown the file's metadata, and may raise, before onnxruntime sees a byte.
+        `shortest_samples`: what its manifest says that a graph of open length needs. `accept` is
+        shown the file's metadata, and may raise, before onnxruntime sees a byte.
         """
         if threads < 1:
             raise UsageError(f"threads must be at least 1, found {threads}.")
-        self.source = source
+        self.source, self.shortest_samples = source, shortest_samples
         # onnxruntime would follow a tensor's pointer to another file; this refuses it.
         self.metadata: Mapping[str, str] = inspect(model, source=source).metadata
         accept(self.metadata)
@@ -51,7 +53,10 @@ class Session:
         return _fixed(self._run.get_outputs()[0].shape[1])
 
     def logits(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Waveforms [B, T] -> logits [B, K]. Raises AudioError on a shape the graph cannot take."""
+        """Waveforms [B, T] -> logits [B, K]. Raises AudioError on a shape the graph cannot take.
+
+        T is the window, or, where `window_samples` is None, anything from `shortest_samples` on.
+        """
         if waveforms.ndim != 2:
             raise AudioError(f"expected waveforms [B, T], found shape {waveforms.shape}.")
         window = self.window_samples
@@ -59,6 +64,12 @@ class Session:
             raise AudioError(
                 f"{self.source} takes windows of {window} samples, found {waveforms.shape[1]}. "
                 "Cut the recording with earlet.windows.fit, or call a Detector, which does."
+            )
+        if waveforms.shape[1] < self.shortest_samples:
+            raise AudioError(
+                f"{self.source} takes {self.shortest_samples} samples or more, found "
+                f"{waveforms.shape[1]}. Give a longer recording, or call a Detector, which fills "
+                "a short one up by its bundle's rule."
             )
         feed = {INPUT: np.ascontiguousarray(waveforms, dtype=np.float32)}
         try:

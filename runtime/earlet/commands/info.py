@@ -60,6 +60,7 @@ def describe(bundle: Bundle) -> list[str]:
         f"  finds       {manifest.positive} (against {others})",
         f"  takes       mono sound at any rate; resampled to {manifest.sample_rate_hz} Hz",
         *_window_lines(manifest.window, manifest.sample_rate_hz),
+        *_length_lines(manifest.any_length_from_samples, manifest.sample_rate_hz),
         f"  silence     below {manifest.silence_dbfs:g} dB RMS a window is not judged",
         f"  answers     a score, the log-odds of {manifest.positive}; "
         f"{manifest.positive} from {manifest.threshold:+.3f} on",
@@ -93,6 +94,16 @@ def _window_lines(window: WindowPolicy, rate_hz: int) -> list[str]:
         f"{seconds(window.hop_samples)} later; a recording's score is {_POOLING[window.pooling]}",
         f"  short       from {seconds(window.min_samples)} on; what is shorter than the window is "
         f"{_SHORT[window.short]}",
+    ]
+
+
+def _length_lines(shortest_samples: int | None, rate_hz: int) -> list[str]:
+    """Nothing of graphs that take windows alone."""
+    if shortest_samples is None:
+        return []
+    return [
+        f"  lengths     its graphs take any length from {shortest_samples / rate_hz:.3g} s "
+        f"({shortest_samples} samples) on; a detector feeds them windows all the same"
     ]
 
 
