@@ -129,9 +129,12 @@ def chunk_frontend(
         at = [f"{STATE}/{name}.at" for name in (first, last, "axis")]
         return helper.make_node("Slice", [whole, *at], [made], name=made)
 
-    read = f"{STATE}/read"
     first = [helper.make_node("Concat", [STATE, WAVEFORM], [whole], name=whole, axis=1)]
-    first += [cut(read, "0", "heard"), cut(f"{STATE}{NEXT}", "chunk", "all")]
+    first.append(cut(f"{STATE}{NEXT}", "chunk", "all"))
+    read = whole
+    if heard < chunk + kept:
+        read = f"{STATE}/read"
+        first.append(cut(read, "0", "heard"))
     for node in own.node:
         node.input[:] = [read if name == WAVEFORM else name for name in node.input]
         first.append(node)

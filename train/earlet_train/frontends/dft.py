@@ -106,6 +106,14 @@ class PowerDft(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> power [B, bins, N]."""
+        rows = self.rows_of(waveform)
+        return rows.index_select(1, self.order) if self.form == "factored" else rows
+
+    def rows_of(self, waveform: Tensor) -> Tensor:
+        """The same in the order in which it is computed: bin k is row `places()[k]`.
+
+        For who picks bins himself, and would pick twice.
+        """
         if self.frames(waveform.shape[1]) < 1:
             raise ValueError(
                 f"{waveform.shape[1]} samples are shorter than one frame of {self.window_samples}: "
@@ -119,6 +127,10 @@ class PowerDft(nn.Module):
         real, imaginary = (self.basis @ self._framed(padded)).chunk(2, dim=1)
         return real.square() + imaginary.square()
 
+    def places(self) -> Tensor:
+        """Rows of `rows_of` [bins] that hold bin 0, 1, 2, ..."""
+        return self.order if self.form == "factored" else torch.arange(self.bins)
+
     def _padded(self, x: Tensor) -> Tensor:
         """Waveform [B, T] -> [B, T'] whose frame i starts at sample i*hop."""
         before, after = self.padding
@@ -129,7 +141,7 @@ class PowerDft(nn.Module):
         return F.pad(x, (before, after)) if before or after else x
 
     def _factored(self, x: Tensor) -> Tensor:
-        """Padded waveform [B, T] -> power [B, F, N] through N1 x N2."""
+        """Padded waveform [B, T] -> power [B, F, N] through N1 x N2, in the order of its rows."""
         n1, n2, batch = self.rows, self.columns, x.shape[0]
         if self.window_samples % n2:
             # The last tap reaches beyond the window, where the kernel is zero.
@@ -145,7 +157,7 @@ class PowerDft(nn.Module):
             squared(self.last @ inner[:, 1]),
             squared(self.outer @ pairs).flatten(1, 2),
         ]
-        return torch.cat(power, dim=1).index_select(1, self.order)
+        return torch.cat(power, dim=1)
 
     def _framed(self, x: Tensor) -> Tensor:
         """Padded waveform [B, T] -> frames [B, window, N], from blocks of one hop each."""
