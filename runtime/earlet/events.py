@@ -119,6 +119,11 @@ class Events:
         """Whether an event has begun and not ended."""
         return self._is_open
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing stands above a threshold: no event, and none that may become one."""
+        return self._candidate is None
+
     def accept(self, verdicts: Iterable[Verdict]) -> list[Event]:
         """The next verdicts -> what began or ended with them, in order.
 

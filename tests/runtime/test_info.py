@@ -1,5 +1,6 @@
 """`earlet info` puts a bundle's contract into words, and into JSON."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from earlet.cli import run
+from earlet.events import EventPoint, untuned
 from earlet.manifest import Manifest, Short, WindowPolicy, canonical_json
 
 
@@ -70,3 +72,24 @@ def test_a_lone_onnx_tells_its_own_size(
 def test_a_missing_bundle_leaves_with_4(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["info", "nowhere"]) == 4
     assert "there is no bundle at nowhere" in capsys.readouterr().err
+
+
+def test_a_tuned_bundle_says_how_its_verdicts_become_events(
+    manifest: Manifest, capsys: pytest.CaptureFixture[str], write_any_bundle: Callable[..., Path]
+) -> None:
+    point = EventPoint(
+        data="calls/dev, 12 recordings",
+        hours=1.5,
+        false_alarms_per_hour=0.5,
+        targets=6,
+        misses=1,
+        median_latency_s=8.5,
+        p90_latency_s=None,
+    )
+    tuned = dataclasses.replace(manifest, events=untuned(0.25), event_point=point)
+    assert run(["info", str(write_any_bundle(manifest=tuned))]) == 0
+    shown = capsys.readouterr().out
+    assert "smoothed over 2 s; from +0.750 on, for 1 s, until below -0.250; then none for 5 s" in (
+        shown
+    )
+    assert "(1.50 h): 0.50 false alarms per hour, 5 of 6 found, half within 8.5 s" in shown

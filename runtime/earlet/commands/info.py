@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from earlet.bundle import Bundle, find
+from earlet.events import EventPoint, EventPolicy
 from earlet.manifest import Manifest, WindowPolicy, canonical_json
 
 SCHEMA = "earlet.info/1"
@@ -67,6 +68,8 @@ def describe(bundle: Bundle) -> list[str]:
         f"  threshold   {point.name} on {point.data}: misses {_percent(point.miss_rate)}, "
         f"false alarms {_percent(point.false_alarm_rate)}",
     ]
+    if manifest.events is not None:
+        lines += _event_lines(manifest.events, manifest.event_point)
     for name in bundle.precisions:
         graph = manifest.graphs[name]
         # A lone .onnx carries a manifest that knows neither its own size nor its hash.
@@ -105,6 +108,23 @@ def _length_lines(shortest_samples: int | None, rate_hz: int) -> list[str]:
         f"  lengths     its graphs take any length from {shortest_samples / rate_hz:.3g} s "
         f"({shortest_samples} samples) on; a detector feeds them windows all the same"
     ]
+
+
+def _event_lines(policy: EventPolicy, point: EventPoint | None) -> list[str]:
+    said = [
+        f"  events      smoothed over {policy.smoothing_s:g} s; from {policy.on_threshold:+.3f} "
+        f"on, for {policy.minimum_s:g} s, until below {policy.off_threshold:+.3f}; then none for "
+        f"{policy.cool_down_s:g} s"
+    ]
+    if point is not None:
+        found = f"{point.targets - point.misses} of {point.targets} found"
+        if point.median_latency_s is not None:
+            found += f", half within {point.median_latency_s:.1f} s"
+        said.append(
+            f"              {point.data} ({point.hours:.2f} h): "
+            f"{point.false_alarms_per_hour:.2f} false alarms per hour, {found}"
+        )
+    return said
 
 
 def _percent(rate: float) -> str:
