@@ -39,6 +39,21 @@ def quantize(
 
     Deterministic: the same graph, ranges and names give the same bytes.
     """
+    return finished(annotated(model, ranges, keep_float=keep_float))
+
+
+def finished(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What the quantizer made -> the form that runs fastest, and the same on every processor."""
+    return double_tail(widen(model))
+
+
+def annotated(
+    model: onnx.ModelProto, ranges: Ranges, *, keep_float: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """`quantize` without the last step: operator by operator what it was in float.
+
+    From here a stream is made (`earlet_export.streaming`).
+    """
     float_names = {*keep_float, *always_float(model)}
     quantized = onnx.ModelProto()
     quantized.CopyFrom(model)
@@ -63,7 +78,7 @@ def quantize(
     result.producer_name, result.producer_version = "earlet", ""
     del result.graph.value_info[:]
     del result.metadata_props[:]
-    return double_tail(widen(result))
+    return result
 
 
 def layers(model: onnx.ModelProto) -> list[str]:

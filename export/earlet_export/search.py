@@ -8,12 +8,13 @@ that hurt the decision most in float, one, two, four, ... of them, then as few a
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import onnx
 
 from earlet_export.calibrate import METHODS, Method, Ranges
 from earlet_export.macs import layer_macs
-from earlet_export.quantize import layers, quantize
+from earlet_export.quantize import annotated, layers, quantize
 from earlet_export.sensitivity import Damage
 from earlet_export.speed import Speed
 
@@ -65,9 +66,13 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Int8:
-    """The int8 graph that was settled on, and what else was tried."""
+    """The int8 graph that was settled on, and what else was tried.
+
+    `annotated`: makes the same graph as the quantizer left it (`earlet_export.quantize`).
+    """
 
     model: onnx.ModelProto
+    annotated: Callable[[], onnx.ModelProto]
     chosen: Tried
     tried: tuple[Tried, ...]
     ranking: tuple[Damage, ...]
@@ -222,6 +227,9 @@ class _Search:
                 chosen = tried
         return Int8(
             model=self.models[chosen.name],
+            annotated=partial(
+                annotated, self.model, self.ranges(chosen.method), keep_float=chosen.kept_float
+            ),
             chosen=chosen,
             tried=timed,
             ranking=ranking,

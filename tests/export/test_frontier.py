@@ -36,7 +36,10 @@ def tried(name: str, found: Judged, *, share: float = 0.0, timed: Speed | None =
 @pytest.fixture
 def alone() -> Int8:
     only = tried("int8", judged())
-    return Int8(model=onnx.ModelProto(), chosen=only, tried=(only,), ranking=())
+    return Int8(
+        model=onnx.ModelProto(),
+        annotated=onnx.ModelProto,
+        chosen=only, tried=(only,), ranking=())
 
 
 @pytest.fixture
@@ -50,6 +53,7 @@ def searched() -> Int8:
     )
     return Int8(
         model=onnx.ModelProto(),
+        annotated=onnx.ModelProto,
         chosen=better,
         tried=(plain, better),
         ranking=(),

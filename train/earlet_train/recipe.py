@@ -64,11 +64,15 @@ class Export:
     `calibration`: how the ranges are learned, see `earlet_export.calibrate`. The other methods are
     tried too where this one breaks the promise. (Ranges found anew at every run, which is called
     dynamic quantization, are not offered: with convolutions that is slower than float.)
+
+    `stream`: `exact` makes a second graph that takes sound chunk by chunk and answers what the
+    first answers window by window; `window` leaves it at computing every window anew.
     """
 
     calibration_clips: Count = 128
     calibration: Literal["minmax", "entropy", "percentile"] = "minmax"
     exclude: tuple[str, ...] = ()
+    stream: Literal["exact", "window"] = "window"
     opset: Literal[18] = 18
 
 
@@ -79,11 +83,13 @@ class Promises:
     `fp32_max_abs_logit`: against the PyTorch original on every proof signal.
     `features_min_sqnr_db`: what the model hears, in any graph, against what it heard in PyTorch:
     the frontend stays in float, so this holds for int8 too.
+    `stream_max_abs_logit`: of a streaming graph against the offline graph of its precision.
     `int8_max_flip_rate`: share of decisions that may change; `int8_max_eer_increase`: in 0..1.
     """
 
     fp32_max_abs_logit: Positive = 1e-4
     features_min_sqnr_db: Positive = 60.0
+    stream_max_abs_logit: Positive = 5e-6
     int8_max_flip_rate: Rate = 0.02
     int8_max_eer_increase: Rate = 0.01
 

@@ -6,14 +6,13 @@ import onnx
 
 from earlet.errors import ParityError
 from earlet.streaming import State
-from earlet_export.double_tail import double_tail
 from earlet_export.join import join
+from earlet_export.quantize import finished
 from earlet_export.streaming.flow import Blocked
 from earlet_export.streaming.frontend import Framing, chunk_frontend, framing
 from earlet_export.streaming.plan import Plan, plan_model
 from earlet_export.streaming.weave import weave
 from earlet_export.trace import Kept, Traced, frontend_graph
-from earlet_export.widen import widen
 from earlet_train.network import Network
 
 # A verdict about four times a second, where the network's strides allow.
@@ -48,14 +47,14 @@ class Twin:
     state: State
 
     def graph(self, model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[State, ...]]:
-        """A model graph of a window, float or as the quantizer left it -> the whole of a chunk."""
+        """Model graph of a window, in float or `annotated` -> the joined graph of a chunk."""
         woven = weave(
             model,
             plan_model(model),
             chunk_frames=self.schedule.chunk_frames,
             span=self.schedule.span_frames,
         )
-        joined = join(self.frontend, double_tail(widen(woven.model)))
+        joined = join(self.frontend, finished(woven.model))
         return joined, (self.state, *woven.states)
 
 
