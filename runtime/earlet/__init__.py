@@ -5,6 +5,9 @@
     detector = earlet.load()                  # the default detector, a name, a bundle, an .onnx
     verdict = detector(waveform, 16_000)      # numpy [T] -> Verdict
 
+    stream = detector.stream()                # sound that goes on, in pieces of any size
+    verdicts = stream.accept(samples, 48_000)
+
 Importing this loads numpy and nothing heavier: onnxruntime comes with the first `load`, soundfile
 with the first file read.
 """
@@ -23,6 +26,7 @@ from earlet.errors import (
     RecipeError,
     UsageError,
 )
+from earlet.stream import Stream
 from earlet.verdict import Verdict
 
 __version__ = "0.1.0"
@@ -36,6 +40,7 @@ __all__ = [
     "MissingExtra",
     "ParityError",
     "RecipeError",
+    "Stream",
     "UsageError",
     "Verdict",
     "__version__",

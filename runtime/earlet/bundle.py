@@ -19,9 +19,10 @@ from earlet.bundle_limits import (
 )
 from earlet.errors import BundleError, UsageError
 from earlet.golden import GoldenRecord
-from earlet.manifest import MANIFEST_FILE, METADATA_KEY, PRECISION_KEY, Manifest
+from earlet.manifest import MANIFEST_FILE, METADATA_KEY, PRECISION_KEY, Graph, Manifest
 from earlet.onnx_file import inspect
 from earlet.session import Session
+from earlet.stream_session import StreamSession
 from earlet.streaming import StreamGraph
 
 SHIPPED = Path(__file__).parent / "models"
@@ -84,13 +85,7 @@ class Bundle:
             data = read_plain(self.path, links=True)
             return data, sha256(data)
         graph = self.manifest.graphs[precision]
-        data = self.read(graph.file)
-        if len(data) != graph.size_bytes:
-            raise BundleError(
-                f"{self.path / graph.file} has {len(data)} bytes, its manifest says "
-                f"{graph.size_bytes}. Copy or export the bundle again."
-            )
-        return data, graph.sha256
+        return self._read_graph(graph), graph.sha256
 
     def session(self, precision: str | None = None, *, threads: int = 1) -> Session:
         """A graph ready to run, checked against the manifest. Raises BundleError, UsageError."""
@@ -117,6 +112,30 @@ class Bundle:
         )
         self._check_session(session)
         return session
+
+    def stream_session(self, precision: str, *, threads: int = 1) -> StreamSession | None:
+        """The streaming graph ready to run; None where there is none. Raises BundleError.
+
+        A lone file has none beside it.
+        """
+        streaming = self.manifest.stream
+        graph = stream_graphs(self.manifest).get(precision)
+        if streaming is None or graph is None or self.lone_precision is not None:
+            return None
+        source = str(self.path / graph.file)
+
+        def accept(metadata: Mapping[str, str]) -> None:
+            self._check_inside(metadata, precision=precision, source=source)
+
+        return StreamSession(
+            self._read_graph(graph),
+            source=source,
+            states=graph.states,
+            chunk_samples=streaming.chunk_samples,
+            classes=len(self.manifest.labels),
+            threads=threads,
+            accept=accept,
+        )
 
     def golden(self) -> GoldenRecord:
         """The original's answers. Raises BundleError, also for a lone file, which has none."""
@@ -166,6 +185,15 @@ class Bundle:
                 f"{', '.join(unlisted)}. Remove them, or copy the bundle again."
             )
         return tuple(listed)
+
+    def _read_graph(self, graph: Graph | StreamGraph) -> bytes:
+        data = self.read(graph.file)
+        if len(data) != graph.size_bytes:
+            raise BundleError(
+                f"{self.path / graph.file} has {len(data)} bytes, its manifest says "
+                f"{graph.size_bytes}. Copy or export the bundle again."
+            )
+        return data
 
     def _check_inside(self, metadata: Mapping[str, str], *, precision: str, source: str) -> None:
         """The graph must carry the same manifest inside, and be the one it is taken for."""
@@ -288,6 +316,11 @@ def _open_lone(path: Path) -> Bundle:
     inside = inspect(read_plain(path, links=True), source=str(path))
     manifest = _embedded(inside.metadata, source=str(path))
     check_manifest(manifest, source=str(path))
+    if manifest.stream is not None and len(inside.inputs) > 1:
+        raise BundleError(
+            f"{path} is the streaming graph of a bundle, which works beside the others only. "
+            "Give the whole folder that earlet export wrote."
+        )
     said = inside.metadata.get(PRECISION_KEY)
     by_name = [name for name, graph in manifest.graphs.items() if graph.file == path.name]
     precision = said if said in manifest.graphs else (by_name[0] if by_name else None)

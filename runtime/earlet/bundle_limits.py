@@ -5,6 +5,7 @@ the folder, a link, a pipe that never ends, a manifest that asks for windows of 
 """
 
 import io
+import math
 import re
 import stat
 import zipfile
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from earlet.errors import BundleError
 from earlet.manifest import MANIFEST_FILE, Manifest
+from earlet.session import INPUT, OUTPUT
+from earlet.streaming import State, Streaming
 
 # A manifest is a few kilobytes, its recipe included; protobuf cannot hold a graph of 2 GB or more.
 MOST_MANIFEST_BYTES = 4_000_000
@@ -21,6 +24,9 @@ MOST_GOLDEN_BYTES = 64_000_000
 # One score's window: ten minutes, and in no case more samples than 64 MB of float32.
 MOST_WINDOW_S, MOST_WINDOW_SAMPLES = 600, 1 << 24
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 768_000
+
+# A graph's states are its cuts through time; real ones have tens, of a few hundred kilobytes.
+MOST_STATES, MOST_STATE_BYTES = 1000, 1 << 26
 
 # Letters, digits and a few marks: nothing that any system reads as a path, a drive or an option.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]{0,99}")
@@ -66,6 +72,8 @@ def check_manifest(manifest: Manifest, *, source: str) -> None:
             f"{source} says that one score looks at {window} samples; at {rate} Hz earlet takes "
             f"at most {most}. Export it again."
         )
+    if manifest.stream is not None:
+        _check_streaming(manifest.stream, most_samples=most, source=source)
 
 
 def check_golden(data: bytes, *, source: str) -> None:
@@ -111,3 +119,42 @@ def read_plain(file: Path, *, links: bool, most_bytes: int = MOST_FILE_BYTES) ->
         raise BundleError(
             f"{file} cannot be read: {error.strerror or error}. Copy or export the bundle again."
         ) from None
+
+
+def _check_streaming(streaming: Streaming, *, most_samples: int, source: str) -> None:
+    """Chunks, warm-up and states of a size that a stream can have."""
+    heard = (streaming.warmup_chunks + 1) * streaming.chunk_samples
+    if heard > most_samples:
+        raise BundleError(
+            f"{source} says that a stream answers after {heard} samples "
+            f"({streaming.warmup_chunks + 1} chunks of {streaming.chunk_samples}); earlet waits "
+            f"for at most {most_samples}. Export it again."
+        )
+    for name, graph in streaming.graphs.items():
+        names = [state.name for state in graph.states]
+        size = sum(
+            math.prod(state.shape) * (4 if state.dtype == "float32" else 1)
+            for state in graph.states
+        )
+        impossible = [state.name for state in graph.states if not _can_be(state)]
+        if impossible or len(set(names)) < len(names):
+            raise BundleError(
+                f"{source} lists states of the {name} streaming graph that cannot be: "
+                f"{', '.join(impossible) or 'a name twice'}. Export it again."
+            )
+        if len(names) > MOST_STATES or size > MOST_STATE_BYTES:
+            raise BundleError(
+                f"{source} lists {len(names)} states of {size} bytes in all for the {name} "
+                f"streaming graph; earlet keeps at most {MOST_STATES}, of {MOST_STATE_BYTES} "
+                "bytes. Export it again."
+            )
+
+
+def _can_be(state: State) -> bool:
+    """Whether a tensor of that shape can begin with that value."""
+    if min(state.shape, default=1) < 1 or state.name in (INPUT, OUTPUT):
+        return False
+    if state.dtype == "float32":
+        return True
+    low, high = (0, 255) if state.dtype == "uint8" else (-128, 127)
+    return low <= state.initial <= high and state.initial == int(state.initial)
