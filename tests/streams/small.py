@@ -149,7 +149,7 @@ def manifest(shape: Shape | None = None, **changes: Any) -> Manifest:
         positive="machine",
         sample_rate_hz=RATE_HZ,
         window=POLICY,
-        threshold=0.0,
+        threshold=-0.2,
         operating_point=OperatingPoint(
             name="none", data="none", miss_rate=0.0, false_alarm_rate=0.0
         ),
