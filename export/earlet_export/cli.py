@@ -45,6 +45,14 @@ def export(
             "loading; stored: as numbers, for engines that do not."
         ),
     ] = "compact",
+    stream: Annotated[
+        Literal["exact", "window"] | None,
+        typer.Option(
+            help="exact: also write graphs that take sound chunk by chunk and answer what the "
+            "others answer window by window; window: leave them out. Default: as the recipe says.",
+            show_default=False,
+        ),
+    ] = None,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Draw the report's pictures too.")
     ] = True,
@@ -128,6 +136,7 @@ def export(
         pictures=pictures,
         against=load_checkpoint(against) if against else None,
         frontend=frontend,
+        stream=stream,
         replace=force,
         on_step=step,
     )

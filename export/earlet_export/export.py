@@ -38,10 +38,12 @@ from earlet_export.run import Runner
 from earlet_export.seam import up_to_features
 from earlet_export.search import Int8
 from earlet_export.speed import faster_precision, measure, one_thread
+from earlet_export.streaming.streams import make_streams
+from earlet_export.streaming.twin import twin
 from earlet_export.trace import Kept, trace
 from earlet_train.checkpoint import Checkpoint
 from earlet_train.network import Network, numpy_logits
-from earlet_train.recipe import Promises
+from earlet_train.recipe import Promises, Stream
 
 Precision = Literal["auto", "fp32", "int8"]
 Step = Callable[[str], None]
@@ -66,6 +68,7 @@ def export_bundle(
     fp16: bool = False,
     against: Checkpoint | None = None,
     frontend: Kept = "compact",
+    stream: Stream | None = None,
     pictures: bool = True,
     replace: bool = False,
     on_step: Step = lambda _: None,
@@ -76,7 +79,8 @@ def export_bundle(
     default; `auto` makes it the default where it is faster here. `fp16` adds a third, smaller
     graph. `against`: the run that this one was fine-tuned from, whose EER int8 may not raise.
     `frontend`: its tables as recipes or, for other engines than ONNX Runtime, as numbers.
-    `pictures`: whether the report's pictures are drawn and written too.
+    `stream`: `exact` adds graphs that take sound chunk by chunk, `window` leaves them out; None: as
+    the recipe says. `pictures`: whether the report's pictures are drawn and written too.
     Raises ParityError where a promise of the recipe is broken, UsageError where `out` cannot be
     written.
     """
@@ -90,6 +94,7 @@ def export_bundle(
             fp16=fp16,
             against=against,
             frontend=frontend,
+            stream=stream or checkpoint.recipe.export.stream,
             pictures=pictures,
             on_step=on_step,
         )
@@ -107,6 +112,7 @@ def _build(
     fp16: bool,
     against: Checkpoint | None,
     frontend: Kept,
+    stream: Stream,
     pictures: bool,
     on_step: Step,
 ) -> tuple[Manifest, dict[str, bytes], Report]:
@@ -145,8 +151,20 @@ def _build(
         graphs["fp16"] = as_fp16(graphs["fp32"])
         rungs["fp16"] = prover.kept("fp16", graphs["fp16"])
 
-    on_step("timing the original and its graphs side by side")
     runs = {name: Runner.of(graph) for name, graph in graphs.items()}
+    streams = None
+    if stream == "exact":
+        streams = make_streams(
+            twin(network, traced, sample_rate_hz=recipe.data.sample_rate_hz, kept=frontend),
+            {"fp32": traced.model} | ({"int8": int8.annotated()} if int8 else {}),
+            runs,
+            material,
+            scale=scale,
+            sample_rate_hz=recipe.data.sample_rate_hz,
+            promised=recipe.promises.stream_max_abs_logit,
+            on_step=on_step,
+        )
+    on_step("timing the original and its graphs side by side")
     speeds = measure(network, runs, material.trials[0].windows[:1])
     answers = golden_answers(network, traced, waves)
     on_step("climbing the ladder from float64 down, at three depths")
@@ -181,6 +199,7 @@ def _build(
         machine=platform.machine(),
         left_out={one.trial.file: one.why for one in material.left_out},
         lints=_lints(graphs),
+        streams=None if streams is None else streams.found,
     )
     if material.held_out is not None:
         on_step(f"scoring {len(material.held_out.trials)} recordings of the eval split")
@@ -205,6 +224,7 @@ def _build(
         checkpoint,
         report,
         graphs=graphs,
+        streams=streams,
         record=answers.record,
         pictures=drawn,
         points=operating_points(scores, rung=report.default_precision),

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import onnx
 
-from earlet.bundle import sha256
+from earlet.bundle import sha256, stream_graphs
 from earlet.golden import GoldenRecord
 from earlet.manifest import MANIFEST_FILE, Golden, Graph, Manifest, Provenance
+from earlet.streaming import Streaming
 from earlet_export.card import card
 from earlet_export.join import with_manifest
 from earlet_export.operating_points import Point
 from earlet_export.prove import Rung
 from earlet_export.report import Report, report_json, report_markdown
+from earlet_export.streaming.streams import Streams
 from earlet_train.checkpoint import Checkpoint
 
 GOLDEN_FILE, CARD_FILE = "golden.npz", "card.md"
@@ -29,19 +31,23 @@ def pack(
     report: Report,
     *,
     graphs: Mapping[str, onnx.ModelProto],
+    streams: Streams | None = None,
     record: GoldenRecord,
     pictures: Mapping[str, bytes],
     points: Sequence[Point],
 ) -> tuple[Manifest, dict[str, bytes]]:
     """-> (the manifest, file name -> bytes of the whole bundle, the manifest included).
 
-    `pictures`: by file name, those that the pages show; `points`: where else the threshold could
+    `streams`: the graphs that take sound chunk by chunk, where there are any; `pictures`: by file
+    name, those that the pages show; `points`: where else the threshold could
     stand, for the card.
 
     The graphs depend on nothing that varies from one export to the next but the measured default
     precision; times and durations stand in the report alone.
     """
     bare = bare_manifest(checkpoint, report)
+    if streams is not None:
+        bare = dataclasses.replace(bare, stream=streams.contract())
 
     def pages(sizes: Mapping[str, int]) -> dict[str, str]:
         return {
@@ -50,7 +56,14 @@ def pack(
             CARD_FILE: card(bare, report, checkpoint, points=points),
         }
 
-    return hashed(bare, pages, graphs=graphs, record=record, pictures=pictures)
+    return hashed(
+        bare,
+        pages,
+        graphs=graphs,
+        streams={} if streams is None else streams.graphs,
+        record=record,
+        pictures=pictures,
+    )
 
 
 def hashed(
@@ -58,6 +71,7 @@ def hashed(
     pages: Callable[[Mapping[str, int]], Mapping[str, str]],
     *,
     graphs: Mapping[str, onnx.ModelProto],
+    streams: Mapping[str, onnx.ModelProto] | None = None,
     record: GoldenRecord,
     pictures: Mapping[str, bytes],
 ) -> tuple[Manifest, dict[str, bytes]]:
@@ -70,6 +84,11 @@ def hashed(
         for precision, graph in graphs.items()
     }
     sizes = {precision: len(onnx_files[g.file]) for precision, g in bare.graphs.items()}
+    stream_files = {
+        listed.file: with_manifest(streams[precision], bare, precision=precision)
+        for precision, listed in stream_graphs(bare).items()
+        if streams
+    }
     golden = record.to_bytes()
     texts = {name: text.encode() for name, text in pages(sizes).items()} | dict(pictures)
     manifest = dataclasses.replace(
@@ -80,11 +99,26 @@ def hashed(
             )
             for precision, graph in bare.graphs.items()
         },
+        stream=_stream_hashed(bare.stream, stream_files),
         golden=dataclasses.replace(bare.golden, sha256=sha256(golden)),
         files={name: sha256(text) for name, text in texts.items()},
     )
-    listed = {**onnx_files, GOLDEN_FILE: golden, **texts}
+    listed = {**onnx_files, **stream_files, GOLDEN_FILE: golden, **texts}
     return manifest, {**listed, MANIFEST_FILE: manifest.to_json().encode()}
+
+
+def _stream_hashed(stream: Streaming | None, files: Mapping[str, bytes]) -> Streaming | None:
+    if stream is None:
+        return None
+    return dataclasses.replace(
+        stream,
+        graphs={
+            precision: dataclasses.replace(
+                graph, sha256=sha256(files[graph.file]), size_bytes=len(files[graph.file])
+            )
+            for precision, graph in stream.graphs.items()
+        },
+    )
 
 
 def bare_manifest(checkpoint: Checkpoint, report: Report) -> Manifest:

@@ -21,6 +21,8 @@ from earlet_export.prove import Difference, Rung
 from earlet_export.report_pictures import picture_parts, shown
 from earlet_export.sensitivity import Damage
 from earlet_export.speed import Speed
+from earlet_export.streaming.page import stream_line, stream_parts
+from earlet_export.streaming.streams import StreamsFound
 from earlet_train.recipe import Promises
 
 
@@ -42,7 +44,7 @@ class Report:
     recordings of the corpus that could not be used, and why. `frontier`: every graph that was
     tried; `calibration`: what taught int8 its ranges, None without int8. `against`: the run whose
     EER int8 was held against, where that is another than the one exported. `lints`: by precision,
-    what runs slowly and why.
+    what runs slowly and why. `streams`: None where it was not to stream.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Report:
     calibration: Calibrated | None = None
     against: Against | None = None
     lints: Mapping[str, Lint] = field(default_factory=dict)
+    streams: StreamsFound | None = None
 
     @property
     def promised_from(self) -> EqualErrorRate:
@@ -112,6 +115,8 @@ def summary(report: Report, sizes_bytes: Mapping[str, int]) -> str:
         words.append("int8 is not faster here: use it for its size, or where `bench` says so")
     if report.ranking:
         words.append(f"layers put back to float: {', '.join(report.kept_float)}")
+    if report.streams is not None:
+        words.append(stream_line(report.streams, report.default_precision))
     if report.default_precision in report.lints:
         words += short_lines(report.lints[report.default_precision])
     return "\n".join([*lines, *words])
@@ -132,6 +137,7 @@ def report_markdown(
         _kept_words(report),
         *ladder_parts(report.ladder, report.rungs, original_eer=report.original_eer),
         *held_out_parts(report),
+        *stream_parts(report.streams),
         "## At other levels, of other lengths",
         f"Levels: {_few(report)}. Other conditions: the same windows cut short, several in a row, "
         "or clipped; and the two most extreme golden signals.",

@@ -81,6 +81,19 @@ def trace(network: Network, *, window_samples: int, kept: Kept = "compact") -> T
     return Traced(frontend=frontend, model=model, window_samples=window_samples)
 
 
+def frontend_graph(network: Network, *, samples: int, kept: Kept) -> onnx.ModelProto:
+    """Network in eval mode -> the graph of its frontend alone, for waveforms of that length."""
+    generator = torch.Generator().manual_seed(0)
+    graph = _export(
+        _Frontend(cast(nn.Module, network)),
+        torch.randn((2, samples), generator=generator) * 0.1,
+        source=WAVEFORM,
+        target=FEATURES,
+        prefix=FRONTEND,
+    )
+    return compact_constants(compact_dft(graph)) if kept == "compact" else graph
+
+
 class _Frontend(nn.Module):
     """waveform [B, T] -> features [B, C, F, N]: the method as a module, as the exporter wants."""
 

@@ -57,6 +57,10 @@ class Data:
         )
 
 
+# How a detector is to hear sound as it arrives, see `Export`.
+Stream = Literal["exact", "window"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Export:
     """[export]: `calibration_clips` set the int8 ranges; `exclude` names modules kept in float.
@@ -72,7 +76,7 @@ class Export:
     calibration_clips: Count = 128
     calibration: Literal["minmax", "entropy", "percentile"] = "minmax"
     exclude: tuple[str, ...] = ()
-    stream: Literal["exact", "window"] = "window"
+    stream: Stream = "window"
     opset: Literal[18] = 18
 
 

@@ -25,19 +25,29 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Streams:
-    """The streaming graphs by precision and what was found of them.
+class StreamsFound:
+    """What was found of an export's streams, for the report.
 
-    `sound_s`: seconds of real sound that they were proven on; `state_bytes`: memory of one sound.
+    `hop_s`: from one verdict to the next; `warmup_s`: sound until the first one; `sound_s`: real
+    sound that the `rungs` were proven on; `state_bytes`: memory of one sound.
     """
+
+    hop_s: float
+    warmup_s: float
+    sound_s: float
+    rungs: Mapping[str, StreamRung]
+    costs: tuple[StreamCost, ...]
+    state_bytes: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streams:
+    """The streaming graphs by precision, what each keeps, and what was found of them."""
 
     schedule: Schedule
     graphs: Mapping[str, onnx.ModelProto]
     states: Mapping[str, tuple[State, ...]]
-    rungs: Mapping[str, StreamRung]
-    costs: tuple[StreamCost, ...]
-    sound_s: float
-    state_bytes: Mapping[str, int]
+    found: StreamsFound
 
     def contract(self) -> Streaming:
         """The manifest's part, hashes and sizes still open."""
@@ -54,7 +64,7 @@ class Streams:
                     max_abs_logit=rung.max_abs_logit,
                     windows=rung.windows,
                 )
-                for precision, rung in self.rungs.items()
+                for precision, rung in self.found.rungs.items()
             },
         )
 
@@ -109,21 +119,24 @@ def make_streams(
                 'Loosen [promises] stream_max_abs_logit in the recipe, or set stream = "window" '
                 "in its [export]."
             )
-    return Streams(
-        schedule=twin.schedule,
-        graphs=graphs,
-        states=states,
-        rungs=rungs,
-        costs=stream_costs(
-            {name: offline[name] for name in models},
-            chunks,
-            sound,
-            window_samples=window,
-            sample_rate_hz=sample_rate_hz,
-        ),
+    costs = stream_costs(
+        {name: offline[name] for name in models},
+        chunks,
+        sound,
+        window_samples=window,
+        sample_rate_hz=sample_rate_hz,
+    )
+    schedule = twin.schedule
+    heard = (schedule.warmup_chunks + 1) * schedule.chunk_samples - schedule.lead_samples
+    found = StreamsFound(
+        hop_s=schedule.chunk_samples / sample_rate_hz,
+        warmup_s=heard / sample_rate_hz,
         sound_s=len(sound) / sample_rate_hz,
+        rungs=rungs,
+        costs=costs,
         state_bytes={name: one.state_bytes for name, one in chunks.items()},
     )
+    return Streams(schedule=schedule, graphs=graphs, states=states, found=found)
 
 
 def _long(material: Material, *, samples: int) -> Array:
