@@ -4,7 +4,7 @@ import math
 
 import onnx
 
-_WEIGHTED = ("Conv", "Gemm", "MatMul", "LSTM")
+WEIGHTED = ("Conv", "Gemm", "MatMul", "LSTM")
 
 
 def layer_macs(model: onnx.ModelProto) -> dict[str, int]:
@@ -27,7 +27,7 @@ def layer_macs(model: onnx.ModelProto) -> dict[str, int]:
             # Computed once, while the graph is loaded (`earlet_export.passes.compact_dft`).
             fixed.update(node.output)
             continue
-        if node.op_type not in _WEIGHTED:
+        if node.op_type not in WEIGHTED:
             continue
         out = shapes.get(node.output[0], ())
         if node.op_type == "Conv":

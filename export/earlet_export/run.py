@@ -13,7 +13,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Runner:
-    """One input, one output; call it with a batch."""
+    """One input; call it with a batch for its first output."""
 
     session: Any
 
@@ -22,7 +22,8 @@ class Runner:
         """Session with one thread, no spinning, all optimizations, silent."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        options.log_severity_level = 3
+        # Errors come back as exceptions; at 3 they would be printed besides.
+        options.log_severity_level = 4
         return cls(
             onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -31,9 +32,13 @@ class Runner:
 
     def __call__(self, batch: Array) -> Array:
         """Batch [B, ...] -> output [B, ...]."""
+        return self.all(batch)[0]
+
+    def all(self, batch: Array) -> list[Array]:
+        """Batch [B, ...] -> every output, in the graph's order."""
         name = self.session.get_inputs()[0].name
-        output: Array = self.session.run(None, {name: batch})[0]
-        return output
+        outputs: list[Array] = self.session.run(None, {name: batch})
+        return outputs
 
 
 def one_by_one(run: Runner, inputs: Array) -> Array:
