@@ -28,7 +28,7 @@ def as_waveform(samples: NDArray[np.generic], *, channel: Channel = None) -> Wav
     """
     samples = _understood(samples)
     if samples.size == 0:
-        raise AudioError("the recording is empty: it has no samples. Give one with sound in it.")
+        raise _empty()
     mono = pick_channel(_tracks(samples), channel)
     kind = samples.dtype.name
     seen = Seen().with_more(mono, kind=kind)
@@ -79,6 +79,8 @@ class Seen:
 
     def with_more(self, mono: NDArray[np.generic], *, kind: str) -> "Seen":
         """The same after another piece [T], in its own scale; `kind`: the type it came in."""
+        if len(mono) == 0:
+            return self
         if kind in _INTEGER_SCALE:
             # Their type says their scale.
             return replace(self, samples=self.samples + len(mono), whole=False)
@@ -103,7 +105,9 @@ class Seen:
         return not self.bad and self.peak <= PEAK_LIMIT
 
     def check(self) -> None:
-        """Raises AudioError where samples are not finite, or out of scale."""
+        """Raises AudioError where there are no samples, or some not finite, or out of scale."""
+        if not self.samples:
+            raise _empty()
         if self.bad:
             raise AudioError(
                 f"{self.bad} of {self.samples} samples are not finite (NaN or infinite); the first "
@@ -180,6 +184,10 @@ def pick_channel(tracks: NDArray[np.generic], channel: Channel) -> NDArray[np.fl
             f"there is no channel {channel}: the recording has {count}, counted from 0."
         )
     return tracks[:, channel]  # type: ignore[return-value]
+
+
+def _empty() -> AudioError:
+    return AudioError("the recording is empty: it has no samples. Give one with sound in it.")
 
 
 def _understood(samples: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -1,14 +1,17 @@
 """Sound files are read as they are; what is none is told apart by name."""
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from earlet.audio import formats, read, read_bytes
+from earlet import audio
+from earlet.audio import BLOCK_SAMPLES, blocks, formats, open_piped, open_sound, read
 from earlet.errors import AudioError, MissingExtra
 
 SAMPLES = np.random.default_rng(6).uniform(-0.9, 0.9, 3000).astype(np.float32)
@@ -40,10 +43,37 @@ def test_compressed_files_are_read(tmp_path: Path) -> None:
     assert len(read(path).samples) == len(SAMPLES)
 
 
-def test_a_file_in_memory_is_the_same_recording(wav: Wav) -> None:
+def whole(file: Any) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.concatenate(list(blocks(file, name="it")))
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "AIFF", "OGG", "MP3"])
+def test_block_by_block_a_file_gives_the_samples_of_the_whole(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind.lower()}"
+    noise = np.random.default_rng(7).uniform(-0.5, 0.5, (3 * BLOCK_SAMPLES + 17, 2))
+    soundfile.write(path, noise, 44_100, format=kind)
+    with open_sound(path) as file:
+        assert file.samplerate == 44_100
+        np.testing.assert_array_equal(whole(file), read(path).samples)
+
+
+def test_a_piped_file_is_the_same_recording(wav: Wav, monkeypatch: pytest.MonkeyPatch) -> None:
     path = wav("a.wav", SAMPLES)
-    inside = read_bytes(path.read_bytes(), name="stdin")
-    np.testing.assert_array_equal(inside.samples, read(path).samples)
+    for most in (1 << 24, 100):
+        monkeypatch.setattr(audio, "_PIPED_IN_MEMORY_BYTES", most)
+        with path.open("rb") as pipe, open_piped(pipe, name="stdin") as file:
+            np.testing.assert_array_equal(whole(file)[:, 0], read(path).samples)
+
+
+def test_a_file_that_ends_within_its_samples_gives_those_that_are_there(
+    wav: Wav, tmp_path: Path
+) -> None:
+    """As far as libsndfile can tell; what it cannot read is refused by name."""
+    path = wav("a.wav", SAMPLES)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with open_sound(path) as file:
+        np.testing.assert_array_equal(whole(file)[:, 0], read(path).samples)
+    assert len(read(path).samples) == 2000
 
 
 def test_text_named_wav_is_no_sound_file(tmp_path: Path) -> None:
@@ -56,11 +86,16 @@ def test_text_named_wav_is_no_sound_file(tmp_path: Path) -> None:
 def test_a_wav_without_samples_is_told_apart_from_an_empty_file(wav: Wav, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"a\.wav holds no samples"):
         read(wav("a.wav", SAMPLES[:0]))
+    with open_sound(tmp_path / "a.wav") as file, pytest.raises(AudioError, match="it holds no"):
+        whole(file)
     (tmp_path / "b.wav").touch()
     with pytest.raises(AudioError, match=r"b\.wav is empty: it has 0 bytes"):
         read(tmp_path / "b.wav")
-    with pytest.raises(AudioError, match="stdin is empty: it has 0 bytes"):
-        read_bytes(b"", name="stdin")
+    with (
+        pytest.raises(AudioError, match="stdin is empty: it has 0 bytes"),
+        open_piped(io.BytesIO(), name="stdin"),
+    ):
+        pass
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
+import earlet
+from earlet.audio import BLOCK_SAMPLES, read
 from earlet.cli import run
 from earlet.commands.detect import SCHEMA
 
@@ -200,3 +203,49 @@ def test_a_bundle_with_one_byte_changed_leaves_with_4(
 
 def test_no_file_at_all_is_a_usage_error(detect: Detect) -> None:
     assert detect()[0] == 2
+
+
+def test_it_says_of_a_file_what_the_detector_says_of_its_samples(
+    detect: Detect, shared_bundle: Path, wav: Wav, tone: Any
+) -> None:
+    """Files are read block by block, whatever their length and rate: no bit may differ."""
+    detector = earlet.load(shared_bundle)
+    noise = np.random.default_rng(3).uniform(-0.2, 0.2, 44_100 * 4)
+    sound = (tone(900, seconds=4, rate_hz=44_100) + noise) / 2
+    path = wav("long.wav", sound, 44_100)
+    samples = read(path).samples
+    assert len(samples) > 2 * BLOCK_SAMPLES
+    (row,) = map(json.loads, detect(path, "--json")[1].splitlines())
+    assert row["score"] == detector(samples, 44_100).score
+    rows = [json.loads(line) for line in detect(path, "--json", "--windows")[1].splitlines()]
+    judged = detector.windows(samples, 44_100)
+    assert [(r["score"], r["start_s"], r["end_s"]) for r in rows] == [
+        (v.score, v.start_s, v.end_s) for v in judged
+    ]
+
+
+def test_a_bad_sample_far_into_a_file_is_named_by_its_place(detect: Detect, wav: Wav) -> None:
+    sound = np.random.default_rng(2).uniform(-0.5, 0.5, 3 * BLOCK_SAMPLES)
+    sound[[2 * BLOCK_SAMPLES + 5, 3 * BLOCK_SAMPLES - 1]] = np.nan
+    code, out, err = detect(wav("bad.wav", sound, subtype="FLOAT"))
+    assert (code, out) == (2, "")
+    assert f"2 of {3 * BLOCK_SAMPLES} samples are not finite" in err
+    assert f"the first is sample {2 * BLOCK_SAMPLES + 5}" in err
+
+
+def test_no_file_is_ever_read_whole(
+    detect: Detect, wav: Wav, tone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked of libsndfile at a time is a block, however long the file."""
+    asked = []
+    real = soundfile.SoundFile.read
+
+    def read_some(self: Any, frames: int = -1, *args: Any, **options: Any) -> Any:
+        asked.append(frames)
+        return real(self, frames, *args, **options)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", read_some)
+    path = wav("long.wav", tone(500, seconds=20))
+    assert detect(path)[0] == 0
+    assert len(asked) >= 5
+    assert set(asked) == {BLOCK_SAMPLES}

@@ -3,14 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from earlet.audio import Recording, read, read_bytes
+from earlet.audio import blocks, open_piped, open_sound
 from earlet.bundle import find
 from earlet.detector import Detector
 from earlet.errors import AudioError, UsageError
+from earlet.stream_recording import judge
 from earlet.verdict import Verdict
 from earlet.waveform import Channel
 
@@ -46,8 +47,8 @@ def detect(
 ) -> None:
     """Judge recordings.
 
-    Any sample rate, WAV, FLAC, OGG, MP3 and more. A file that cannot be judged is reported on
-    stderr, the others are judged all the same, and the exit code is then 2.
+    Any sample rate and length, WAV, FLAC, OGG, MP3 and more. A file that cannot be judged is
+    reported on stderr, the others are judged all the same, and the exit code is then 2.
 
     \b
     Example:
@@ -62,13 +63,20 @@ def detect(
             f"--fail-on {fail_on!r} can never happen: the labels of {detector.manifest.name} are "
             f"{', '.join(labels)}."
         )
-    wanted = _channel(channel)
+    wanted = channel_of(channel)
     width = max(len(name) for name in files)
     failed, found = 0, False
     for name in files:
         try:
-            recording = _read(name)
-            verdicts = _judge(detector, recording, channel=wanted, each_window=windows)
+            with _open(name) as file:
+                rate = int(file.samplerate)
+                verdicts = judge(
+                    detector,
+                    blocks(file, name=_named(name)),
+                    rate,
+                    channel=wanted,
+                    each_window=windows,
+                )
         except AudioError as error:
             failed += 1
             message = str(error)
@@ -76,7 +84,7 @@ def detect(
             continue
         for verdict in verdicts:
             if as_json:
-                typer.echo(_json_line(name, recording, verdict))
+                typer.echo(_json_line(name, rate, verdict))
             else:
                 typer.echo(_text_line(f"{name:<{width}}", verdict, detector))
             found = found or (fail_on is not None and verdict.label == fail_on)
@@ -86,7 +94,8 @@ def detect(
         raise typer.Exit(1)
 
 
-def _channel(option: str | None) -> Channel:
+def channel_of(option: str | None) -> Channel:
+    """What `--channel` means. Raises UsageError."""
     if option is None or option == "mean":
         return option  # type: ignore[return-value]
     if option.isdecimal():
@@ -94,24 +103,22 @@ def _channel(option: str | None) -> Channel:
     raise UsageError(f"--channel should be 0, 1, ... or mean, found {option!r}.")
 
 
-def _read(name: str) -> Recording:
+def _open(name: str) -> Any:
+    """The sound file, to be read block by block: none is ever in memory as a whole."""
     if name == STDIN:
-        return read_bytes(sys.stdin.buffer.read(), name="the sound on stdin")
-    return read(Path(name))
+        return open_piped(sys.stdin.buffer, name=_named(name))
+    return open_sound(Path(name))
 
 
-def _judge(
-    detector: Detector, recording: Recording, *, channel: Channel, each_window: bool
-) -> list[Verdict]:
-    judge = detector.windows if each_window else lambda *a, **k: [detector(*a, **k)]
-    return judge(recording.samples, recording.sample_rate_hz, channel=channel)
+def _named(name: str) -> str:
+    return "the sound on stdin" if name == STDIN else name
 
 
-def _json_line(name: str, recording: Recording, verdict: Verdict) -> str:
+def _json_line(name: str, rate_hz: int, verdict: Verdict) -> str:
     record = {
         "schema": SCHEMA,
         "file": name,
-        "original_sample_rate_hz": recording.sample_rate_hz,
+        "original_sample_rate_hz": rate_hz,
         **verdict.as_dict(),
     }
     return json.dumps(record, ensure_ascii=False, allow_nan=False)
