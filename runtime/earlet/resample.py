@@ -83,8 +83,11 @@ def fill(
     L, taps = rows.shape
     # From where on in `padded` the taps of the first output of each fraction lie.
     places = [divmod((output + k) * M, L) for k in range(min(L, len(out)))]
-    way = _by_strides if taps >= _LONG_ROWS * M else _by_pieces
-    way(padded, rows, M, out, [(first - origin, phase) for first, phase in places])
+    places = [(first - origin, phase) for first, phase in places]
+    if taps >= _LONG_ROWS * M:
+        _by_strides(padded, rows, M, out, places)
+    else:
+        _by_pieces(padded, rows, M, out, places, output=output)
 
 
 def _by_strides(
@@ -113,6 +116,8 @@ def _by_pieces(
     M: int,
     out: Waveform,
     places: list[tuple[int, int]],
+    *,
+    output: int,
 ) -> None:
     """Fills `out` where M is large: rows of input times rows of taps, a piece at a time.
 
@@ -120,10 +125,13 @@ def _by_pieces(
     fraction, ten minutes at 44.1 kHz took 40 times as long.
     """
     L, taps = rows.shape
-    views = np.lib.stride_tricks.sliding_window_view(padded, taps)
+    # As sliding_window_view would, whose own checks take longer than a packet of 10 ms.
+    views = np.lib.stride_tricks.as_strided(
+        padded, (len(padded) - taps + 1, taps), 2 * padded.strides, writeable=False
+    )
     piece = max(_LEAST_ROWS, _PIECE_SAMPLES // M)
     if min(piece, len(out) // L) < _FEW_ROWS:
-        _one_by_one(views, rows, M, out, places[0])
+        _one_by_one(views, M, out, L=L, output=output, first=places[0][0])
         return
     for done in range(0, -(-len(out) // L), piece):
         for k, (first, phase) in enumerate(places):
@@ -134,18 +142,17 @@ def _by_pieces(
 
 
 def _one_by_one(
-    views: NDArray[np.float32],
-    rows: NDArray[np.float32],
-    M: int,
-    out: Waveform,
-    place: tuple[int, int],
+    views: NDArray[np.float32], M: int, out: Waveform, *, L: int, output: int, first: int
 ) -> None:
     """Fills `out` in its own order where a fraction comes up too seldom to be worth a call."""
-    first, phase = place
-    for done in range(0, len(out), _AT_ONCE):
-        upto = min(done + _AT_ONCE, len(out))
-        steps, phases = np.divmod(phase + np.arange(done, upto) * M, len(rows))
-        out[done:upto] = _inner(views[first + steps], rows[phases])
+    rows = _rows_in_time(L, M)
+    phase, done = output * M % L, 0
+    while done < len(out):
+        row = (output + done) % L
+        upto = min(done + _AT_ONCE, done + L - row, len(out))
+        places = first + (phase + np.arange(done, upto) * M) // L
+        out[done:upto] = _inner(views[places], rows[row : row + upto - done])
+        done = upto
 
 
 def _inner(inputs: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -177,6 +184,12 @@ def filter_rows(L: int, M: int) -> NDArray[np.float32]:
     rows = cutoff * np.sinc(cutoff * away) * window
     rows /= rows.sum(axis=1, keepdims=True)
     return rows.astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _rows_in_time(L: int, M: int) -> NDArray[np.float32]:
+    """Taps [L, taps] of outputs 0, 1, 2, ...: the rows in the order in which they are used."""
+    return np.ascontiguousarray(filter_rows(L, M)[np.arange(L) * M % L])
 
 
 def check_rate(rate_hz: int) -> None:

@@ -84,17 +84,20 @@ class Seen:
         if kind in _INTEGER_SCALE:
             # Their type says their scale.
             return replace(self, samples=self.samples + len(mono), whole=False)
-        bad = np.flatnonzero(~np.isfinite(mono))
-        first_bad = self.first_bad
-        if first_bad is None and len(bad):
-            first_bad = self.samples + int(bad[0])
+        # Either end of the range is NaN where any sample is.
+        low, high = float(mono.min()), float(mono.max())
+        bad, first_bad = 0, self.first_bad
+        if not (math.isfinite(low) and math.isfinite(high)):
+            places = np.flatnonzero(~np.isfinite(mono))
+            bad = len(places)
+            first_bad = self.samples + int(places[0]) if first_bad is None else first_bad
         whole = self.whole and bool(np.all(mono == np.rint(mono)))
         return Seen(
             samples=self.samples + len(mono),
-            bad=self.bad + len(bad),
+            bad=self.bad + bad,
             first_bad=first_bad,
             # Where one is not finite, the peak does not matter any more.
-            peak=self.peak if len(bad) else max(self.peak, float(np.abs(mono).max())),
+            peak=self.peak if bad else max(self.peak, high, -low),
             whole=whole,
             nonzero=self.nonzero + int(np.count_nonzero(mono)) if whole else 0,
         )
