@@ -36,6 +36,8 @@ from earlet_export.ladder_page import (
     distance_rows,
     float64_words,
 )
+from earlet_export.lengths import lengths_to_try
+from earlet_export.lengths_page import LENGTH_HEADER, length_rows
 from earlet_export.markdown import columns
 from earlet_export.material import ProofTrial, choose
 from earlet_export.pack import INT8_MARGIN
@@ -47,6 +49,7 @@ from earlet_export.prove import (
     difference,
     error_rate,
 )
+from earlet_export.prove_lengths import AtLength, OpenGraph, broken_lengths, prove_lengths
 from earlet_export.run import Runner
 from earlet_export.seam import up_to_features
 from earlet_export.speed import one_thread
@@ -61,7 +64,8 @@ ROOM = 2.0
 class Against:
     """The whole ladder of one bundle. `broken`: every promise and claim that does not hold.
 
-    `proved_on`: recordings that its export was proved on, as the manifest says.
+    `proved_on`: recordings that its export was proved on, as the manifest says. `lengths`: empty
+    where it takes windows alone.
     """
 
     checkpoint_sha256: str
@@ -74,6 +78,7 @@ class Against:
     ladder: Ladder
     rungs: Mapping[str, Rung]
     broken: tuple[str, ...]
+    lengths: tuple[AtLength, ...] = ()
 
     def lines(self) -> list[str]:
         """For the terminal."""
@@ -89,6 +94,9 @@ class Against:
             ),
             ("levels, lengths and extremes", columns(CONDITION_HEADER, condition_rows(self.rungs))),
         ]
+        if self.lengths:
+            rows = columns(LENGTH_HEADER, length_rows(self.lengths))
+            tables.append(("other lengths than one window", rows))
         lines = [
             f"against the checkpoint {self.checkpoint_sha256[:12]}, on {self.recordings} "
             f"recordings of {self.data} ({self.split} split):",
@@ -148,7 +156,7 @@ def _climb(bundle: Bundle, checkpoint: Checkpoint, path: Path, plan: Plan) -> Ag
     check_finite("the PyTorch original", original, asked)
     broken += _golden_differences(bundle, original, checkpoint)
     original_eer = error_rate(original.trials, trials=trials, scale=scale)
-    rungs, climbers = {}, {}
+    rungs, climbers, opened = {}, {}, {}
     for precision in plan.precisions:
         plan.on_step(f"asking the {precision} graph")
         data, _ = bundle.graph(precision)
@@ -158,9 +166,20 @@ def _climb(bundle: Bundle, checkpoint: Checkpoint, path: Path, plan: Plan) -> Ag
         broken += broken_promises(rung, original_eer=original_eer.eer, promises=recipe.promises)
         broken += _room(manifest, rung, recipe.promises)
         graph = onnx.load_model_from_string(data)
-        climbers[precision] = Climber(
-            features=Runner.of(up_to_features(graph, source=session.source)), answers=answers
+        features = Runner.of(up_to_features(graph, source=session.source))
+        climbers[precision] = Climber(features=features, answers=answers)
+        opened[precision] = OpenGraph(features=features, logits=session.logits)
+    lengths: tuple[AtLength, ...] = ()
+    if manifest.any_length_from_samples is not None:
+        plan.on_step("asking at other lengths than one window")
+        lengths = prove_lengths(
+            torch,
+            opened,
+            lengths=lengths_to_try(manifest.any_length_from_samples, window.window_samples),
+            trials=trials,
+            sample_rate_hz=rate_hz,
         )
+        broken += broken_lengths(lengths, promises=recipe.promises)
     plan.on_step("comparing features, and asking the original in float64")
     ladder = climb(
         asked,
@@ -182,6 +201,7 @@ def _climb(bundle: Bundle, checkpoint: Checkpoint, path: Path, plan: Plan) -> Ag
         ladder=ladder,
         rungs=rungs,
         broken=tuple(broken),
+        lengths=lengths,
     )
 
 

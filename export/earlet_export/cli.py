@@ -45,6 +45,15 @@ def export(
             "loading; stored: as numbers, for engines that do not."
         ),
     ] = "compact",
+    length: Annotated[
+        Literal["window", "any"],
+        typer.Option(
+            help="window: graphs that take one window, the fastest form and all that a detector "
+            "feeds; any: graphs that take every length from the recipe's shortest on, for programs "
+            "that run them themselves. Refused where a part of the network fixes the length, as a "
+            "layer on a flattened map does."
+        ),
+    ] = "window",
     stream: Annotated[
         Literal["exact", "window"] | None,
         typer.Option(
@@ -100,6 +109,7 @@ def export(
     from earlet.write import refuse_existing
     from earlet_export.corpus import find_corpus
     from earlet_export.export import export_bundle
+    from earlet_export.lengths import opened_from
     from earlet_export.material import gather
     from earlet_export.report import as_data, summary
     from earlet_train.checkpoint import load_checkpoint
@@ -111,6 +121,9 @@ def export(
     checkpoint = load_checkpoint(run)
     corpus = data or find_corpus(checkpoint.origin.corpus, run=run)
     recipe = checkpoint.recipe
+    # Before the reading, which takes a while: what cannot be is refused at once.
+    chosen_stream = stream or recipe.export.stream
+    opened_from(checkpoint.network(), recipe, length=length, stream=chosen_stream)
     step(f"reading recordings of {corpus}")
     material = gather(
         corpus,
@@ -136,6 +149,7 @@ def export(
         pictures=pictures,
         against=load_checkpoint(against) if against else None,
         frontend=frontend,
+        length=length,
         stream=stream,
         replace=force,
         on_step=step,

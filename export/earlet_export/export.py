@@ -27,11 +27,13 @@ from earlet_export.int8 import Proof, calibrated, make_int8
 from earlet_export.join import join
 from earlet_export.ladder import Climber, Ladder, broken_features, climb
 from earlet_export.layer_noise import layer_noise
+from earlet_export.lengths import Length, opened_from
 from earlet_export.linter import Lint, lint
 from earlet_export.material import Material
 from earlet_export.operating_points import operating_points
 from earlet_export.pack import bare_manifest, pack
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
+from earlet_export.prove_lengths import AtLength, kept_lengths
 from earlet_export.report import Against, Report
 from earlet_export.report_pictures import NOISE_WINDOWS, Scores, draw
 from earlet_export.run import Runner
@@ -68,6 +70,7 @@ def export_bundle(
     fp16: bool = False,
     against: Checkpoint | None = None,
     frontend: Kept = "compact",
+    length: Length = "window",
     stream: Stream | None = None,
     pictures: bool = True,
     replace: bool = False,
@@ -79,8 +82,10 @@ def export_bundle(
     default; `auto` makes it the default where it is faster here. `fp16` adds a third, smaller
     graph. `against`: the run that this one was fine-tuned from, whose EER int8 may not raise.
     `frontend`: its tables as recipes or, for other engines than ONNX Runtime, as numbers.
-    `stream`: `exact` adds graphs that take sound chunk by chunk, `window` leaves them out; None: as
-    the recipe says. `pictures`: whether the report's pictures are drawn and written too.
+    `length`: graphs that take one window, or any length from the shortest on that the recipe allows
+    and the network takes. `stream`: `exact` adds graphs that take sound chunk by chunk, `window`
+    leaves them out; None: as the recipe says. `pictures`: whether the report's pictures are drawn
+    and written too.
     Raises ParityError where a promise of the recipe is broken, UsageError where `out` cannot be
     written.
     """
@@ -94,6 +99,7 @@ def export_bundle(
             fp16=fp16,
             against=against,
             frontend=frontend,
+            length=length,
             stream=stream or checkpoint.recipe.export.stream,
             pictures=pictures,
             on_step=on_step,
@@ -112,6 +118,7 @@ def _build(
     fp16: bool,
     against: Checkpoint | None,
     frontend: Kept,
+    length: Length,
     stream: Stream,
     pictures: bool,
     on_step: Step,
@@ -120,7 +127,12 @@ def _build(
     recipe, origin = checkpoint.recipe, checkpoint.origin
     network = checkpoint.network()
     on_step("tracing the network into two graphs")
-    traced = trace(network, window_samples=recipe.data.window_samples, kept=frontend)
+    traced = trace(
+        network,
+        window_samples=recipe.data.window_samples,
+        kept=frontend,
+        open_from_samples=opened_from(network, recipe, length=length, stream=stream),
+    )
     waves = signals(window=recipe.data.window, sample_rate_hz=recipe.data.sample_rate_hz)
     asked = questions(waves, material.trials, window=recipe.data.window)
     scale = Scale(
@@ -151,6 +163,12 @@ def _build(
         graphs["fp16"] = as_fp16(graphs["fp32"])
         rungs["fp16"] = prover.kept("fp16", graphs["fp16"])
 
+    lengths: tuple[AtLength, ...] = ()
+    if traced.open_from_samples is not None:
+        on_step("proving other lengths than one window")
+        lengths = kept_lengths(
+            network, graphs, recipe=recipe, trials=asked.trials, least=traced.open_from_samples
+        )
     runs = {name: Runner.of(graph) for name, graph in graphs.items()}
     streams = None
     if stream == "exact":
@@ -198,7 +216,8 @@ def _build(
         versions=_versions(),
         machine=platform.machine(),
         left_out={one.trial.file: one.why for one in material.left_out},
-        lints=_lints(graphs),
+        lints=_lints(graphs, samples=recipe.data.window_samples),
+        lengths=lengths,
         streams=None if streams is None else streams.found,
     )
     if material.held_out is not None:
@@ -232,10 +251,12 @@ def _build(
     return manifest, files, report
 
 
-def _lints(graphs: Mapping[str, onnx.ModelProto]) -> dict[str, Lint]:
-    """What runs slowly in each graph. fp16 is for its size alone."""
+def _lints(graphs: Mapping[str, onnx.ModelProto], *, samples: int) -> dict[str, Lint]:
+    """What runs slowly in each graph, on one window. fp16 is for its size alone."""
     return {
-        name: lint(graph.SerializeToString()) for name, graph in graphs.items() if name != "fp16"
+        name: lint(graph.SerializeToString(), samples=samples)
+        for name, graph in graphs.items()
+        if name != "fp16"
     }
 
 

@@ -10,6 +10,7 @@ import onnx
 from earlet_export.answers import Answers, Questions, Scale
 from earlet_export.calibrate import Array, Method, Ranges, observe
 from earlet_export.join import join
+from earlet_export.macs import layer_macs
 from earlet_export.material import Material, at_three_levels
 from earlet_export.prove import Rung
 from earlet_export.quantize import nodes_of_modules
@@ -69,6 +70,7 @@ def make_int8(
     """
     frontend = Runner.of(traced.frontend)
     exclude = nodes_of_modules(traced.model, wanted.exclude)
+    macs = layer_macs(traced.counted_model)
 
     def ranges(method: Method) -> Ranges:
         clips = (frontend(clip) for clip in at_three_levels(material.calibration))
@@ -85,7 +87,7 @@ def make_int8(
         )
 
     def ranking(ranges: Ranges) -> list[Damage]:
-        return rank(traced.model, ranges, view(frontend, proof), exclude=exclude)
+        return rank(traced.model, ranges, view(frontend, proof), exclude=exclude, macs=macs)
 
     def time(models: Mapping[str, onnx.ModelProto]) -> Mapping[str, Speed]:
         return _time(traced.frontend, models, material.calibration[:1])
@@ -98,6 +100,7 @@ def make_int8(
         time=time,
         method=wanted.calibration,
         exclude=exclude,
+        macs=macs,
         tell=on_step,
     )
 

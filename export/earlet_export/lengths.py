@@ -12,11 +12,28 @@ import torch
 
 from earlet.errors import UsageError
 from earlet_train.network import Network
+from earlet_train.recipe import Recipe, Stream
 
 Length = Literal["window", "any"]
 
 # Laid end to end, with an odd rest behind them.
 LONG_WINDOWS = 3
+
+
+def opened_from(network: Network, recipe: Recipe, *, length: Length, stream: Stream) -> int | None:
+    """What the recipe's graphs are open from, in samples; None: they take one window.
+
+    Raises UsageError where they are to be open and cannot.
+    """
+    if length == "window":
+        return None
+    if stream == "exact":
+        raise UsageError(
+            "graphs that stream are woven from graphs of one window, and these were to take any "
+            "length. Export with --stream window, or once with --length any and once without."
+        )
+    data = recipe.data
+    return open_from(network, min_samples=data.min_samples, window_samples=data.window_samples)
 
 
 def open_from(network: Network, *, min_samples: int, window_samples: int) -> int:

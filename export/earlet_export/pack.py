@@ -131,6 +131,7 @@ def bare_manifest(checkpoint: Checkpoint, report: Report) -> Manifest:
         positive=recipe.positive,
         sample_rate_hz=recipe.data.sample_rate_hz,
         window=recipe.data.window,
+        any_length_from_samples=report.any_length_from_samples,
         threshold=origin.threshold,
         operating_point=origin.operating_point,
         calibration=origin.calibration,

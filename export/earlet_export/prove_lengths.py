@@ -9,15 +9,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import onnx
 
 from earlet.errors import ParityError
 from earlet.golden import signals
 from earlet.manifest import WindowPolicy
 from earlet_export.answers import Answer, Array, Run, spaced
 from earlet_export.difference import Difference, Gap
-from earlet_export.exact import Original
+from earlet_export.exact import Original, as_trained
+from earlet_export.lengths import lengths_to_try
 from earlet_export.material import ProofTrial
 from earlet_export.prove import Promises, refuse_not_finite
+from earlet_export.run import Runner
+from earlet_export.seam import up_to_features
+from earlet_train.network import Network
+from earlet_train.recipe import Recipe
 
 # Of the golden signals: nothing, every frequency, and a voice. As many recordings beside them.
 GOLDEN = ("silence", "square sweep up", "low voice")
@@ -50,6 +56,40 @@ class OpenGraph:
 
     features: Callable[[Array], Array]
     logits: Run
+
+
+def kept_lengths(
+    network: Network,
+    graphs: Mapping[str, onnx.ModelProto],
+    *,
+    recipe: Recipe,
+    trials: Sequence[ProofTrial],
+    least: int,
+) -> tuple[AtLength, ...]:
+    """Joined graphs by precision -> what they do from `least` samples on.
+
+    Raises ParityError where a promise of the recipe does not hold at some length.
+    """
+    found = prove_lengths(
+        as_trained(network),
+        {
+            name: OpenGraph(
+                features=Runner.of(up_to_features(graph, source=f"the {name} graph")),
+                logits=Runner.of(graph),
+            )
+            for name, graph in graphs.items()
+        },
+        lengths=lengths_to_try(least, recipe.data.window_samples),
+        trials=trials,
+        sample_rate_hz=recipe.data.sample_rate_hz,
+    )
+    broken = broken_lengths(found, promises=recipe.promises)
+    if broken:
+        raise ParityError(
+            f"{'; '.join(broken)}. No bundle was written. Look for a size that the network takes "
+            "from one window, export with --length window, or loosen [promises] in the recipe."
+        )
+    return found
 
 
 def prove_lengths(

@@ -13,11 +13,13 @@ from earlet_export.frontier_page import frontier_parts
 from earlet_export.int8 import Calibrated
 from earlet_export.ladder import Ladder
 from earlet_export.ladder_page import CONDITION_HEADER, condition_rows, ladder_parts
+from earlet_export.lengths_page import length_line, length_parts
 from earlet_export.lint_page import lint_parts, short_lines
 from earlet_export.linter import Lint
 from earlet_export.markdown import columns, decibels, percent, rate_words
 from earlet_export.markdown import table as table  # also for whoever asks here
 from earlet_export.prove import Difference, Rung
+from earlet_export.prove_lengths import AtLength
 from earlet_export.report_pictures import picture_parts, shown
 from earlet_export.sensitivity import Damage
 from earlet_export.speed import Speed
@@ -44,7 +46,8 @@ class Report:
     recordings of the corpus that could not be used, and why. `frontier`: every graph that was
     tried; `calibration`: what taught int8 its ranges, None without int8. `against`: the run whose
     EER int8 was held against, where that is another than the one exported. `lints`: by precision,
-    what runs slowly and why. `streams`: None where it was not to stream.
+    what runs slowly and why. `streams`: None where it was not to stream. `lengths`: where the
+    graphs take any length, those that were tried.
     """
 
     name: str
@@ -71,6 +74,12 @@ class Report:
     against: Against | None = None
     lints: Mapping[str, Lint] = field(default_factory=dict)
     streams: StreamsFound | None = None
+    lengths: tuple[AtLength, ...] = ()
+
+    @property
+    def any_length_from_samples(self) -> int | None:
+        """The shortest waveform that the graphs take; None where they take one window."""
+        return min((at.samples for at in self.lengths), default=None)
 
     @property
     def promised_from(self) -> EqualErrorRate:
@@ -86,6 +95,8 @@ def report_json(report: Report, sizes_bytes: Mapping[str, int]) -> str:
 def as_data(report: Report) -> dict[str, Any]:
     """The report as plain dicts and lists, with what its rungs compute from themselves."""
     data = dataclasses.asdict(report)
+    if not report.lengths:
+        del data["lengths"]
     for precision, rung in report.rungs.items():
         data["rungs"][precision]["max_abs_logit"] = rung.max_abs_logit
         data["rungs"][precision]["flip_rate"] = rung.flip_rate
@@ -115,6 +126,8 @@ def summary(report: Report, sizes_bytes: Mapping[str, int]) -> str:
         words.append("int8 is not faster here: use it for its size, or where `bench` says so")
     if report.ranking:
         words.append(f"layers put back to float: {', '.join(report.kept_float)}")
+    if report.lengths:
+        words.append(length_line(report.lengths))
     if report.streams is not None:
         words.append(stream_line(report.streams, report.default_precision))
     if report.default_precision in report.lints:
@@ -137,6 +150,7 @@ def report_markdown(
         _kept_words(report),
         *ladder_parts(report.ladder, report.rungs, original_eer=report.original_eer),
         *held_out_parts(report),
+        *length_parts(report.lengths),
         *stream_parts(report.streams),
         "## At other levels, of other lengths",
         f"Levels: {_few(report)}. Other conditions: the same windows cut short, several in a row, "

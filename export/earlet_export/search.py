@@ -93,6 +93,7 @@ def settle(
     time: Callable[[Mapping[str, onnx.ModelProto]], Mapping[str, Speed]],
     method: Method = "minmax",
     exclude: Sequence[str] = (),
+    macs: Mapping[str, int] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Int8:
     """Model graph -> the fastest int8 graph that keeps the promise.
@@ -101,9 +102,11 @@ def settle(
     the layers, the worst first; `time` measures graphs side by side, the float one as `fp32`. The
     last two are asked only where plain int8 breaks the promise. Where nothing keeps it, the full
     int8 graph comes back, its promise broken. Nodes in `exclude` are in float from the start.
-    `tell` hears what came of each graph, from the first broken promise on.
+    `macs`: the work of each layer, where the graph's sizes do not tell it. `tell` hears what came
+    of each graph, from the first broken promise on.
     """
-    search = _Search(model, observe=observe, judge=judge, exclude=exclude, tell=tell)
+    macs = layer_macs(model) if macs is None else macs
+    search = _Search(model, observe=observe, judge=judge, exclude=exclude, macs=macs, tell=tell)
     if search.tries("int8", method).holds:
         return search.found(ranking=(), speeds={})
     for other in METHODS:
@@ -131,12 +134,12 @@ class _Search:
         observe: Callable[[Method], Ranges],
         judge: Callable[[onnx.ModelProto], Judged],
         exclude: Sequence[str],
+        macs: Mapping[str, int],
         tell: Callable[[str], None],
     ) -> None:
         self.model, self.judge, self.exclude = model, judge, tuple(exclude)
         self.tell = tell
         self._observe, self._ranges = observe, dict[Method, Ranges]()
-        macs = layer_macs(model)
         total = max(1, sum(macs.values()))
         self.shares = {name: count / total for name, count in macs.items()}
         self.tried: list[Tried] = []

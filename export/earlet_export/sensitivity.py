@@ -5,7 +5,7 @@ verdict whatever rounding does. What matters is movement near the threshold, and
 brings the classes together.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,14 +78,22 @@ def telling(
 
 
 def rank(
-    model: onnx.ModelProto, ranges: Ranges, view: View, *, exclude: Sequence[str] = ()
+    model: onnx.ModelProto,
+    ranges: Ranges,
+    view: View,
+    *,
+    exclude: Sequence[str] = (),
+    macs: Mapping[str, int] | None = None,
 ) -> list[Damage]:
-    """Every layer with weights that is not excluded, the most damaging first."""
+    """Every layer with weights that is not excluded, the most damaging first.
+
+    `macs`: the work of each layer, where the graph's sizes do not tell it.
+    """
     exact = one_by_one(Runner.of(model), view.features)
     scores = view.scores(exact)
     moved = one_by_one(Runner.of(quantize(model, ranges, keep_float=tuple(exclude))), view.features)
     weights = _nearness(scores - view.threshold, view.scores(moved) - scores)
-    macs = layer_macs(model)
+    macs = layer_macs(model) if macs is None else macs
     total = max(1, sum(macs.values()))
     everything = [node.name for node in model.graph.node]
     damages = []
