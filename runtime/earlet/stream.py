@@ -80,7 +80,11 @@ class Stream:
 
     @property
     def state_bytes(self) -> int:
-        """Memory of this one stream, without the model, which all streams of a detector share."""
+        """Memory that this one stream holds now, beside the model, which all streams share.
+
+        Of an exact stream most is its first window, let go when it is complete. What Python and
+        onnxruntime need to find it all is not counted: some 80 kB, measured on 64 streams.
+        """
         resampler = 0 if self._resampler is None else self._resampler.state_bytes
         return self._engine.state_bytes + self._levels.state_bytes + resampler
 

@@ -114,8 +114,7 @@ class ExactEngine:
         self._detector, self._streaming = detector, streaming
         self.buffers, self.row = buffers, sound
         self._chunk = buffers.waveform[sound]
-        # A sound that ends before its first window does is judged whole.
-        self._opening = np.empty(detector.manifest.window.window_samples, np.float32)
+        self._window = detector.manifest.window.window_samples
         self.scores: deque[float | None] = deque()
         self.reset()
 
@@ -134,11 +133,11 @@ class ExactEngine:
         """The chunks until the first answer, but for the lead; no less than the window."""
         streaming = self._streaming
         heard = (streaming.warmup_chunks + 1) * streaming.chunk_samples - streaming.lead_samples
-        return max(len(self._opening), heard)
+        return max(self._window, heard)
 
     @property
     def state_bytes(self) -> int:
-        """Two sets of states, the chunk and the opening."""
+        """Two sets of states and the chunk; before the first window is complete, that too."""
         return self.buffers.bytes_each + self._opening.nbytes
 
     def put(self, sound: Waveform) -> int:
@@ -146,9 +145,8 @@ class ExactEngine:
         count = min(len(self._chunk) - self._filled, len(sound))
         self._chunk[self._filled : self._filled + count] = sound[:count]
         self._filled += count
-        opening = min(count, len(self._opening) - self._opened)
-        self._opening[self._opened : self._opened + opening] = sound[:opening]
-        self._opened += opening
+        if len(self._opening):
+            self._keep(sound[:count])
         return count
 
     def run(self, *, quiet: bool) -> None:
@@ -176,5 +174,15 @@ class ExactEngine:
         self.buffers.reset(self.row)
         self._chunk[: self._streaming.lead_samples] = 0
         self._filled = self._streaming.lead_samples
+        # A sound that ends before its first window does is judged whole.
+        self._opening = np.empty(self._window, np.float32)
         self._opened = self._chunks = 0
         self.scores.clear()
+
+    def _keep(self, sound: Waveform) -> None:
+        """The opening of the sound, until there is a window of it."""
+        count = min(len(sound), self._window - self._opened)
+        self._opening[self._opened : self._opened + count] = sound[:count]
+        self._opened += count
+        if self._opened == self._window:
+            self._opening, self._opened = np.empty(0, np.float32), 0
