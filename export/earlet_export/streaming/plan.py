@@ -19,7 +19,7 @@ from earlet.errors import ParityError
 from earlet_export.macs import layer_macs
 from earlet_export.passes.wiring import Wiring
 from earlet_export.streaming.flow import Blocked, Flow, Moved
-from earlet_export.streaming.rules import Shape, Site, rule_of
+from earlet_export.streaming.rules import RULES, Shape, Site, rule_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ def plan_model(model: onnx.ModelProto, *, time_axis: int = 3) -> Plan:
 
     Raises ParityError where the graph's answer runs along time itself.
     """
-    shapes, constants = _shapes(model), _constants(model)
+    shapes, constants, wiring = _shapes(model), _constants(model), Wiring.of(model.graph)
     source = model.graph.input[0].name
     length = shapes[source][time_axis]
     flows = {source: Flow(axis=time_axis, length=length)}
@@ -104,11 +104,16 @@ def plan_model(model: onnx.ModelProto, *, time_axis: int = 3) -> Plan:
                 stops.append(Stop(name=node.name, blocked=_AFTER))
         elif flowing:
             site = Site(node=node, flows=flowing, shapes=shapes, constants=constants)
-            found = _judged(site)
+            found, blamed = _judged(site), node
+            if found is BATCH_MOVED:
+                blamed = _recurrence_behind(node, wiring) or node
+                found = RULES[blamed.op_type](site) if blamed is not node else found
             if isinstance(found, Blocked):
                 tail.append(node.name)
                 whole.update(node.output)
-                stops.append(Stop(name=node.name, blocked=found))
+                # A shape is asked for by what stops the stream, and is no reason itself.
+                if node.op_type != "Shape":
+                    stops.append(Stop(name=blamed.name, blocked=found))
                 continue
             moved[node.name] = found
             given = site.flow
@@ -148,8 +153,19 @@ def _judged(site: Site) -> Moved | Blocked:
         return Blocked(why="it combines tensors of different rates")
     found = rule_of(site)
     if isinstance(found, Moved) and (not found.axis or site.shapes[site.node.output[0]][0]):
-        return Blocked(why="it moves the batch away from the front")
+        return BATCH_MOVED
     return found
+
+
+BATCH_MOVED = Blocked(why="it moves the batch away from the front")
+
+
+def _recurrence_behind(node: onnx.NodeProto, wiring: Wiring) -> onnx.NodeProto | None:
+    """The LSTM or GRU for whose sake the axes are exchanged, if it is one's."""
+    behind: onnx.NodeProto | None = node
+    while behind is not None and behind.op_type in ("Transpose", "Reshape", "Squeeze"):
+        behind = wiring.only_reader(behind.output[0])
+    return behind if behind is not None and behind.op_type in ("LSTM", "GRU") else None
 
 
 _AFTER = Blocked(why="it combines the sound with something that was made from a whole window")
