@@ -27,6 +27,7 @@ from earlet.errors import (
     UsageError,
 )
 from earlet.stream import Stream
+from earlet.stream_group import Streams
 from earlet.verdict import Verdict
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "ParityError",
     "RecipeError",
     "Stream",
+    "Streams",
     "UsageError",
     "Verdict",
     "__version__",
