@@ -24,8 +24,9 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE, as the shell reports it of any other program
 
 # The order of `earlet --help`: the way of one model, from use to making.
 _ORDER = (
-    *("detect", "info", "verify", "models", "doctor", "bench", "compare", "evaluate"),
-    *("fuse", "corpus", "describe", "lint", "train", "adopt", "baseline", "export", "study"),
+    *("detect", "listen", "info", "verify", "models", "doctor", "bench", "compare", "evaluate"),
+    *("fuse", "tune", "events", "corpus", "describe", "lint", "train", "adopt", "baseline"),
+    *("export", "study"),
 )
 
 _EXTRAS = {
@@ -41,6 +42,7 @@ _EXTRAS = {
     ),
     "corpus": ("pyworld", "parselmouth", "av"),
     "bench": ("matplotlib", "rich"),
+    "mic": ("sounddevice",),
 }
 _EXTRA_OF = {module: extra for extra, modules in _EXTRAS.items() for module in modules}
 

@@ -13,9 +13,11 @@ A verdict without a signal (`no_signal`) is no evidence either way: the smoothed
 it was, and silent time does not count towards `minimum_s`. After more than `silence_s` of it the
 event is over, and the next sound is judged afresh.
 
-An event covers the sound that the deciding verdicts looked at: from the start of the first window
-that reached `on_threshold` (not sooner than the cool-down allows) to the end of the last one that
-had not fallen below `off_threshold`. So the change itself lies between `start_s` and `known_s`.
+An event covers the sound that the deciding verdicts looked at. It ends with the last window whose
+smoothed score had not fallen below `off_threshold`. Smoothing is late; so it begins not where the
+smoothed score reached `on_threshold` but with the run of scores, each at `off_threshold` or above,
+that took it there: with the first window of that run, though no more than two time constants
+sooner, and not within the cool-down.
 """
 
 import math
@@ -27,6 +29,9 @@ from earlet.errors import UsageError
 from earlet.verdict import Verdict
 
 EndedBy = Literal["score", "silence", "end of sound"]
+
+# After two time constants a smoothed score has made 86 % of its way.
+_LATE = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +114,7 @@ class Events:
         self._count = 0
         self._heard_until_s: float | None = None
         self._silent_s = 0.0
+        self._above_since_s: float | None = None
         self._candidate: _Candidate | None = None
         self._is_open = False
         self._quiet_until_s = -math.inf
@@ -146,13 +152,20 @@ class Events:
             self._silent_s += passed_s
             return self._forget(end_s) if self._silent_s > self.policy.silence_s else []
         self._silent_s = 0.0
+        if score < self.policy.off_threshold:
+            self._above_since_s = None
+        elif self._above_since_s is None:
+            self._above_since_s = start_s
         self.smoothed = smoothed = self._smooth(score, passed_s)
         candidate = self._candidate
         if candidate is None:
-            allowed_s = max(start_s, self._quiet_until_s)
-            if smoothed < self.policy.on_threshold or end_s <= allowed_s:
+            if smoothed < self.policy.on_threshold or end_s <= self._quiet_until_s:
                 return []
-            candidate = self._candidate = _Candidate(start_s=allowed_s, end_s=end_s, peak=smoothed)
+            since_s = start_s if self._above_since_s is None else self._above_since_s
+            soonest_s = max(start_s - _LATE * self.policy.smoothing_s, self._quiet_until_s)
+            candidate = self._candidate = _Candidate(
+                start_s=max(since_s, soonest_s), end_s=end_s, peak=smoothed
+            )
         elif smoothed < self.policy.off_threshold:
             return self._end(known_s=end_s, ended_by="score")
         else:
@@ -181,7 +194,7 @@ class Events:
 
     def _forget(self, known_s: float) -> list[Event]:
         told = self._end(known_s=known_s, ended_by="silence")
-        self.smoothed = None
+        self.smoothed = self._above_since_s = None
         return told
 
     def _end(self, *, known_s: float, ended_by: EndedBy) -> list[Event]:

@@ -145,6 +145,19 @@ def test_smoothing_decides_and_is_not_only_computed() -> None:
     assert follow(plain(smoothing_s=2.0), single) == []
 
 
+def test_an_event_begins_where_the_scores_rose_however_late_smoothing_is() -> None:
+    rise = [-3.0] * 20 + [3.0] * 40
+    for smoothing_s in (0.0, 1.0, 4.0):
+        begun, _ = follow(plain(smoothing_s=smoothing_s), rise)
+        assert begun.start_s == 20 * HOP_S
+    # Scores that only hover above the lower threshold do not draw the beginning back for ever.
+    begun, _ = follow(plain(smoothing_s=1.0), [-0.9] * 100 + [4.0] * 40)
+    assert 100 * HOP_S - 2.0 <= begun.start_s <= 100 * HOP_S
+    # The scores before a long silence are of another sound.
+    begun, _ = follow(plain(silence_s=1.0), [0.0, *[None] * 8, 3.0])
+    assert begun.start_s == 9 * HOP_S
+
+
 def test_a_score_that_flutters_between_the_thresholds_makes_one_event() -> None:
     flutter = [2.0, 0.0, 2.0, -0.5, 1.5] * 10
     assert len(follow(plain(), flutter)) == 2

@@ -1,0 +1,1 @@
+"""Decisions over time, chosen and judged on long recordings."""
