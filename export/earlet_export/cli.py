@@ -176,8 +176,8 @@ def describe(
 
     Builds the network with fresh weights, runs one window of silence through it and traces it to
     ONNX: parameters, multiplications (GMAC) per window and per second of sound, the shape of the
-    features, what becomes int8 and what stays in float, whether it can stream and if not why, and
-    a table of layers.
+    features, what becomes int8 and what stays in float, whether it can stream or take any length
+    and if not why, and a table of layers.
 
     \b
     Example:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from earlet.errors import ParityError
+from earlet_export.lengths import why_fixed
 from earlet_export.macs import layer_macs
 from earlet_export.quantize import LAYERS, always_float, nodes_of_modules
 from earlet_export.quiet import quiet
@@ -58,6 +59,7 @@ class Description:
     """All about a recipe's network with fresh weights. Counts are for one window of one clip.
 
     `not_streaming`: per part, what keeps it from running on sound as it arrives; empty: nothing.
+    `fixed_length`: per part, what keeps its graph from taking any length.
     `exports` is None and `not_exported` says why where the network does not trace. `note`: what
     must be said whenever the model is named, as that it is a reconstruction.
     """
@@ -74,6 +76,7 @@ class Description:
     macs: int
     layers: tuple[Layer, ...]
     not_streaming: dict[str, str]
+    fixed_length: dict[str, str]
     exports: Exports | None
     not_exported: str = ""
     note: str = ""
@@ -121,6 +124,7 @@ def describe(recipe: Recipe, *, on_step: Callable[[str], None] = lambda _: None)
         macs=sum(layer.macs for layer in layers),
         layers=layers,
         not_streaming=_obstacles(network),
+        fixed_length=dict(why_fixed(network)),
         exports=exports,
         not_exported=not_exported,
         note=network.model.note,

@@ -27,14 +27,17 @@ def _summary(d: Description) -> Iterator[str]:
         "work": f"{giga(d.macs)} GMAC per window, {giga(d.macs_per_s)} per second of sound",
         "int8": _int8(d.exports) if d.exports else f"does not export: {d.not_exported}",
         "streaming": "can run on sound as it arrives" if d.streams else "no, window by window",
+        "lengths": "one window alone"
+        if d.fixed_length
+        else "nothing fixes them: earlet export --length any tries it",
     }
     if d.exports:
         rows["ONNX file"] = f"{d.exports.fp32_bytes / 1e6:.2f} MB in float32"
+    obstacles = {"streaming": d.not_streaming, "lengths": d.fixed_length}
     for name, text in rows.items():
         yield from _wrapped(name, text)
-        if name == "streaming":
-            for part, reason in d.not_streaming.items():
-                yield from _wrapped("", f"{part}: {reason}")
+        for part, reason in obstacles.get(name, {}).items():
+            yield from _wrapped("", f"{part}: {reason}")
 
 
 def _wrapped(name: str, text: str) -> list[str]:

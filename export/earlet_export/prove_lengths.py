@@ -72,13 +72,7 @@ def kept_lengths(
     """
     found = prove_lengths(
         as_trained(network),
-        {
-            name: OpenGraph(
-                features=Runner.of(up_to_features(graph, source=f"the {name} graph")),
-                logits=Runner.of(graph),
-            )
-            for name, graph in graphs.items()
-        },
+        open_graphs(graphs),
         lengths=lengths_to_try(least, recipe.data.window_samples),
         trials=trials,
         sample_rate_hz=recipe.data.sample_rate_hz,
@@ -90,6 +84,17 @@ def kept_lengths(
             "from one window, export with --length window, or loosen [promises] in the recipe."
         )
     return found
+
+
+def open_graphs(graphs: Mapping[str, onnx.ModelProto]) -> dict[str, OpenGraph]:
+    """Joined graphs by precision -> the same, ready to be asked."""
+    return {
+        name: OpenGraph(
+            features=Runner.of(up_to_features(graph, source=f"the {name} graph")),
+            logits=Runner.of(graph),
+        )
+        for name, graph in graphs.items()
+    }
 
 
 def prove_lengths(

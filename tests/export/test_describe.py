@@ -52,6 +52,14 @@ def test_what_keeps_a_network_from_streaming_is_said_part_by_part(demo: Descript
     assert "peak_normalise" in page(published, every_layer=False)
 
 
+def test_what_fixes_the_length_is_said_part_by_part(demo: Description) -> None:
+    assert demo.fixed_length == {}
+    assert "earlet export --length any" in page(demo, every_layer=False)
+    published = describe(load_recipe("spec-resnet"))
+    assert set(published.fixed_length) == {"model"}
+    assert "one window alone" in page(published, every_layer=False)
+
+
 def test_a_recurrent_layer_and_work_outside_of_layers_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

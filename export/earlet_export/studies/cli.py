@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from earlet_export.studies.exports_cli import exports
+from earlet_export.studies.lengths_cli import lengths
 from earlet_export.studies.options import (
     AsJson,
     Clips,
@@ -323,3 +324,4 @@ def fusion(
 
 
 study.command()(exports)
+study.command()(lengths)
