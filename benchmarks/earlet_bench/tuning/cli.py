@@ -65,11 +65,11 @@ def tune(
     """Choose how verdicts become events: smoothing, two thresholds, minimum duration.
 
     The detector listens to every recording once; then each policy of a grid is tried on its
-    verdicts. Chosen is the one that lets the least of the sought sound go by unnoticed while it
-    raises no more false alarms per hour than allowed. It goes into the bundle's manifest, where
-    `earlet listen` finds it.
+    verdicts. Chosen is the one that lets the least of the sought sound go by unnoticed, and stands
+    the least in the rest, while it raises no more false alarms per hour than allowed. It goes into
+    the bundle's manifest, where `earlet listen` finds it.
 
-    Exit code 1: no policy keeps to the allowed false alarms and finds anything.
+    Exit code 1: no policy that keeps to the allowed false alarms is of any use.
 
     \b
     Example:
@@ -137,9 +137,10 @@ def tune(
             typer.echo(f"chosen of {len(tried)}: {in_words(best.policy)}")
     if best is None:
         typer.echo(
-            f"earlet: none of {len(tried)} policies finds any {positive!r} with at most "
-            f"{false_alarms:g} false alarms per hour on {names[0]}. Nothing was written. Allow "
-            "more with --false-alarms, or give a better detector.",
+            f"earlet: with at most {false_alarms:g} false alarms per hour on {names[0]}, none of "
+            f"{len(tried)} policies finds {positive!r} better than an alarm that never stands, or "
+            "always. Nothing was written. Allow more with --false-alarms, or give a better "
+            "detector.",
             err=True,
         )
         raise typer.Exit(1)

@@ -8,7 +8,8 @@ An event counts where it becomes known (`known_s`), for that is when somebody is
 - anywhere else: a false alarm. One that began too soon and still stands when the stretch begins is
   no find, unless it ends and another follows.
 
-False alarms are counted per hour of what is neither sought nor within a window after it.
+False alarms are counted per hour of what is neither sought nor within a window after it. An alarm
+that never ends is one alarm at most; so how long alarms stand in those hours is measured as well.
 """
 
 import math
@@ -44,12 +45,24 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """An event as somebody is told of it: from when it is known to when its end is."""
+
+    known_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One recording under one policy. `free_h`: hours in which an event is a false alarm."""
+    """One recording under one policy. `free_h`: hours in which an event is a false alarm.
+
+    `standing_h`: hours of those in which an alarm stood.
+    """
 
     name: str
     speaker: str
     free_h: float
+    standing_h: float
     false_alarms: int
     repeats: int
     targets: tuple[Target, ...]
@@ -59,7 +72,8 @@ class Outcome:
 class Figures:
     """All recordings under one policy. Latencies are None where misses leave no number.
 
-    `unnoticed`: mean share of a sought stretch that goes by before it is known.
+    `unnoticed`: mean share of a sought stretch that goes by before it is known. `standing`: share
+    of the free hours in which an alarm stands.
     """
 
     recordings: int
@@ -74,6 +88,7 @@ class Figures:
     median_latency_s: Estimate | None
     p90_latency_s: Estimate | None
     unnoticed: Estimate
+    standing: Estimate
 
     def point(self, data: str) -> EventPoint:
         """What the manifest says of it."""
@@ -91,20 +106,28 @@ class Figures:
 
 def outcomes(policy: EventPolicy, tracks: Sequence[Track], *, positive: str) -> list[Outcome]:
     """The policy on every recording."""
-    return [outcome(begun(policy, track), track, positive=positive) for track in tracks]
+    return [outcome(alarms(policy, track), track, positive=positive) for track in tracks]
 
 
-def begun(policy: EventPolicy, track: Track) -> list[Event]:
-    """The events of a recording, as they were told when they began."""
+def alarms(policy: EventPolicy, track: Track) -> list[Alarm]:
+    """The events of a recording, as they were told."""
     events = Events(policy, label="")
     told: list[Event] = []
     for start_s, end_s, score in track.verdicts:
         told += events.step(start_s, end_s, score)
-    return [event for event in told if event.end_s is None]
+    return as_alarms([*told, *events.finish()])
 
 
-def outcome(events: Sequence[Event], track: Track, *, positive: str) -> Outcome:
-    """Events of a recording -> what of it was found, and what else was seen."""
+def as_alarms(told: Sequence[Event]) -> list[Alarm]:
+    """All that was told of whole sounds, each event twice -> what stood from when to when."""
+    return [
+        Alarm(known_s=begin.known_s, until_s=end.known_s)
+        for begin, end in zip(told[::2], told[1::2], strict=True)
+    ]
+
+
+def outcome(events: Sequence[Alarm], track: Track, *, positive: str) -> Outcome:
+    """Alarms of a recording -> what of it was found, and what else was seen."""
     grace_s = max(end_s - start_s for start_s, end_s, _ in track.verdicts)
     sought = track.recording.sought(positive)
     # A stretch is also found by what is known until a window after it, or until the next begins.
@@ -122,11 +145,17 @@ def outcome(events: Sequence[Event], track: Track, *, positive: str) -> Outcome:
                 latency_s=known[0] + track.lag_s - stretch.start_s if known else None,
             )
         )
-    covered_s = sum(last - s.start_s for s, last in zip(sought, until_s, strict=True))
+    covered = [(s.start_s, last_s) for s, last_s in zip(sought, until_s, strict=True)]
+    covered_s = sum(last - first for first, last in covered)
+    standing_s = sum(
+        e.until_s - e.known_s - sum(_shared_s((e.known_s, e.until_s), part) for part in covered)
+        for e in events
+    )
     return Outcome(
         name=track.recording.name,
         speaker=track.recording.speaker,
         free_h=max(0.0, track.duration_s - covered_s) / 3600,
+        standing_h=max(0.0, standing_s) / 3600,
         false_alarms=len(events) - inside,
         repeats=repeats,
         targets=tuple(targets),
@@ -143,7 +172,8 @@ def figures(
     false alarms is widened to the Poisson interval of their count. `resamples` 0: no intervals.
     """
     free_h = np.array([one.free_h for one in found])
-    alarms = np.array([one.false_alarms for one in found])
+    standing_h = np.array([one.standing_h for one in found])
+    alarmed = np.array([one.false_alarms for one in found])
     targets = [(index, target) for index, one in enumerate(found) for target in one.targets]
     owner = np.array([index for index, _ in targets], dtype=int)
     latency_s = np.array([_NEVER_S if t.latency_s is None else t.latency_s for _, t in targets])
@@ -152,13 +182,14 @@ def figures(
     def statistics(weights: Floats) -> list[float]:
         each = weights[owner]
         return [
-            float(weights @ alarms / max(weights @ free_h, 1e-9)),
+            float(weights @ alarmed / max(weights @ free_h, 1e-9)),
             quantile(latency_s, each, 0.5),
             quantile(latency_s, each, 0.9),
             float(each @ unnoticed / max(each.sum(), 1e-9)),
+            float(weights @ standing_h / max(weights @ free_h, 1e-9)),
         ]
 
-    rate, median, p90, share = estimates(
+    rate, median, p90, share, standing = estimates(
         statistics,
         groups=[one.speaker for one in found],
         classes=["sought" if one.targets else "free" for one in found],
@@ -170,14 +201,15 @@ def figures(
         speakers=len({one.speaker for one in found}),
         hours=hours,
         free_h=float(free_h.sum()),
-        false_alarms=int(alarms.sum()),
+        false_alarms=int(alarmed.sum()),
         repeats=sum(one.repeats for one in found),
         targets=len(targets),
         misses=sum(t.latency_s is None for _, t in targets),
-        false_alarms_per_hour=_widened(rate, int(alarms.sum()), float(free_h.sum())),
+        false_alarms_per_hour=_widened(rate, int(alarmed.sum()), float(free_h.sum())),
         median_latency_s=_latency(median),
         p90_latency_s=_latency(p90),
         unnoticed=share,
+        standing=standing,
     )
 
 
@@ -206,6 +238,10 @@ def poisson_interval(count: int) -> tuple[float, float]:
         return low
 
     return (0.0 if count == 0 else solve(0.975, count - 1)), solve(0.025, count)
+
+
+def _shared_s(one: tuple[float, float], other: tuple[float, float]) -> float:
+    return max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
 
 
 def _widened(rate: Estimate, count: int, free_h: float) -> Estimate:

@@ -1,9 +1,10 @@
 """Tries every policy of a grid on labelled long recordings, and picks one.
 
 Of those that raise no more false alarms per hour than is allowed, the one that lets the least of
-the sought sound go by, where each repeated alarm counts like two hundredths of its stretch (an
-alarm that stutters is soon switched off); of equals, that with fewer false alarms, and then the one
-that does least.
+the sought sound go by and stands the least in the rest, in shares of each; a repeated alarm counts
+like two hundredths of its stretch (one that stutters is soon switched off). Of equals, that with
+fewer false alarms, and then the one that does least. An alarm that never stands, or always, has
+shares that add up to one: what is no better is not chosen.
 """
 
 import math
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from earlet.events import Event, EventPolicy, Events
 from earlet_bench.tuning.hear import Track
-from earlet_bench.tuning.judge import Figures, figures, outcome
+from earlet_bench.tuning.judge import Alarm, Figures, as_alarms, figures, outcome
 
 _REPEAT = 0.02
 
@@ -70,7 +71,7 @@ def search(
     tried = []
     for policy in policies:
         found = [
-            outcome(begun_after_smoothing(policy, own), own.track, positive=positive)
+            outcome(alarms_after_smoothing(policy, own), own.track, positive=positive)
             for own in smooth[policy.smoothing_s]
         ]
         tried.append(Tried(policy=policy, figures=figures(found, hours=hours, resamples=0)))
@@ -79,12 +80,12 @@ def search(
 
 
 def choose(tried: Sequence[Tried], *, most_per_hour: float) -> Tried | None:
-    """The best within the budget; None where every policy within it finds nothing at all."""
+    """The best within the budget; None where none is better than never or always."""
     allowed = [
         one
         for one in tried
         if one.figures.false_alarms_per_hour.value <= most_per_hour
-        and one.figures.misses < one.figures.targets
+        and one.figures.unnoticed.value + one.figures.standing.value < 1
     ]
     return min(allowed, key=_worth, default=None)
 
@@ -101,7 +102,10 @@ def frontier(tried: Sequence[Tried]) -> list[Tried]:
 def _worth(one: Tried) -> tuple[float, ...]:
     policy, found = one.policy, one.figures
     return (
-        round(found.unnoticed.value + _REPEAT * found.repeats / found.targets, 9),
+        round(
+            found.unnoticed.value + found.standing.value + _REPEAT * found.repeats / found.targets,
+            9,
+        ),
         found.false_alarms_per_hour.value,
         policy.smoothing_s + policy.minimum_s,
         policy.on_threshold - policy.off_threshold,
@@ -175,8 +179,8 @@ def smoothed(track: Track, smoothing_s: float, silence_s: float) -> Smoothed:
     return Smoothed(track=track, scores=np.array(scores))
 
 
-def begun_after_smoothing(policy: EventPolicy, own: Smoothed) -> list[Event]:
-    """The same as `judge.begun`, sooner: smoothed once, and leaping to what reaches a threshold.
+def alarms_after_smoothing(policy: EventPolicy, own: Smoothed) -> list[Alarm]:
+    """The same as `judge.alarms`, sooner: smoothed once, and leaping to what reaches a threshold.
 
     While nothing stands above a threshold, a verdict below the upper one changes nothing.
     """
@@ -194,4 +198,4 @@ def begun_after_smoothing(policy: EventPolicy, own: Smoothed) -> list[Event]:
         score = float(own.scores[at])
         told += events.step(start_s, end_s, None if math.isnan(score) else score)
         at += 1
-    return [event for event in told if event.end_s is None]
+    return as_alarms([*told, *events.finish()])
