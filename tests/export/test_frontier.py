@@ -37,9 +37,8 @@ def tried(name: str, found: Judged, *, share: float = 0.0, timed: Speed | None =
 def alone() -> Int8:
     only = tried("int8", judged())
     return Int8(
-        model=onnx.ModelProto(),
-        annotated=onnx.ModelProto,
-        chosen=only, tried=(only,), ranking=())
+        model=onnx.ModelProto(), annotated=onnx.ModelProto, chosen=only, tried=(only,), ranking=()
+    )
 
 
 @pytest.fixture

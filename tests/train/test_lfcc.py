@@ -123,9 +123,12 @@ def test_it_streams_when_nothing_waits_for_the_end() -> None:
         return Lfcc(settings, sample_rate_hz=RATE_HZ).why_not_streaming()
 
     assert "centre = 'zero'" in reason(RECENT)
-    assert reason(replace(RECENT, centre="causal")).startswith("slope_edges = 'repeat'")
-    assert reason(replace(RECENT, centre="causal", slope_edges="valid")) == ""
-    assert reason(replace(OLD, slopes=0)) == ""
+    assert "slope_edges = 'repeat'" in reason(replace(RECENT, centre="none"))
+    assert reason(replace(RECENT, centre="causal", slope_edges="valid")).startswith("centre")
+    dropped = replace(RECENT, centre="none", slope_edges="valid", first_sample="dropped")
+    assert reason(dropped) == ""
+    assert "first sample" in reason(replace(dropped, first_sample="kept"))
+    assert reason(replace(OLD, slopes=0, first_sample="dropped")) == ""
 
 
 def test_one_recording_as_rows_for_the_mixtures() -> None:

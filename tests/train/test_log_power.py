@@ -101,7 +101,8 @@ def test_it_streams_with_as_many_frames_as_come() -> None:
 
     assert "centre" in reason(F0_BAND)
     assert "frames" in reason(F0_BAND)
-    assert reason(replace(F0_BAND, centre="causal", frames=0)) == ""
+    assert "first sample" in reason(replace(F0_BAND, centre="none", frames=0))
+    assert reason(replace(F0_BAND, centre="none", frames=0, first_sample="dropped")) == ""
 
 
 def test_more_bins_than_there_are_are_refused() -> None:

@@ -199,9 +199,11 @@ class PowerDft(nn.Module):
 
 def looks_ahead(centre: Centre) -> str:
     """Why frames placed so cannot be had from a stream, and the remedy; empty: they can."""
-    if centre in ("none", "causal"):
+    if centre == "none":
         return ""
-    return f"centre = '{centre}' looks ahead: set it to 'none' or 'causal'"
+    if centre == "causal":
+        return "centre = 'causal' begins every window with zeros: set it to 'none'"
+    return f"centre = '{centre}' looks ahead: set it to 'none'"
 
 
 def padding(n_fft: int, hop_samples: int, window_samples: int, centre: Centre) -> tuple[int, int]:

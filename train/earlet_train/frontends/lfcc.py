@@ -10,7 +10,7 @@ from earlet_train.frontends.deltas import difference, valid_slope, with_slopes
 from earlet_train.frontends.dft import Centre, PowerDft, looks_ahead
 from earlet_train.frontends.filters import cosine_transform, linear_filters
 from earlet_train.frontends.frontend import Frontend
-from earlet_train.frontends.pre_emphasis import pre_emphasised
+from earlet_train.frontends.pre_emphasis import FirstSample, keeps_first, pre_emphasised
 from earlet_train.frontends.windows import Sampling
 from earlet_train.ranges import Count, Natural, NotNegative
 
@@ -32,7 +32,7 @@ class LfccSettings:
     the filters end, 0 = the definition's. `floor`: energy below it counts as it, 0 = the
     definition's (the 2021 code adds as much instead). `slopes`: how often x[n + 1] - x[n - 1] is
     taken. `slope_edges`: `repeat` the clip's first and last frame, or `valid`, leave out the
-    frames that miss a neighbour.
+    frames that miss a neighbour. `first_sample`: of the pre-emphasis, see there.
     """
 
     definition: Literal["2021", "2019"] = "2021"
@@ -43,6 +43,7 @@ class LfccSettings:
     floor: NotNegative = 0.0
     slopes: Natural = 2
     slope_edges: Literal["repeat", "valid"] = "repeat"
+    first_sample: FirstSample = "kept"
 
     def __post_init__(self) -> None:
         if self.coefficients > self.filters:
@@ -121,11 +122,13 @@ class Lfcc(Frontend):
         s = self.settings
         repeated = "slope_edges = 'repeat' repeats the clip's last frame: set it to 'valid'"
         at_edges = repeated if s.slopes and s.slope_edges == "repeat" else ""
-        return "; ".join(filter(None, [looks_ahead(self.centre), at_edges]))
+        first = keeps_first(PRE_EMPHASIS, s.first_sample)
+        return "; ".join(filter(None, [looks_ahead(self.centre), at_edges, first]))
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> cepstra and slopes [B, 1, F, N]."""
-        power: Tensor = self.dft(pre_emphasised(waveform, PRE_EMPHASIS))
+        emphasised = pre_emphasised(waveform, PRE_EMPHASIS, first=self.settings.first_sample)
+        power: Tensor = self.dft(emphasised)
         cepstra = self.cosines @ self._log10(self.triangles @ power)
         if self.definition.energy:
             energy = power.sum(dim=1, keepdim=True) / self.definition.n_fft

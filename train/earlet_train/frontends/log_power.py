@@ -8,7 +8,7 @@ from torch import Tensor
 
 from earlet_train.frontends.dft import Centre, PowerDft, looks_ahead
 from earlet_train.frontends.frontend import Frontend
-from earlet_train.frontends.pre_emphasis import pre_emphasised
+from earlet_train.frontends.pre_emphasis import FirstSample, keeps_first, pre_emphasised
 from earlet_train.frontends.windows import Window
 from earlet_train.ranges import Count, Natural, Rate, Real
 
@@ -20,6 +20,7 @@ class LogPowerSettings:
     Its STFT is librosa's of that time, hence `reflect`. `window_samples`: 0 = n_fft. `of`: ln |X|,
     or ln |X|^2. `floor_ln`: no value is below it. `bins`: so many from 0 Hz on, 0 = all. `frames`:
     repeat the clip's frames to at least so many, keep the first so many; 0 = all that there are.
+    `first_sample`: of the pre-emphasis, see there.
 
     The spectrogram of Res2Net (Li et al., ICASSP 2021) is n_fft 512, window_samples 400 ("povey"),
     hop 160, of "power", bins 0, frames 400. Kaldi, which made it, also removes each frame's mean
@@ -36,6 +37,7 @@ class LogPowerSettings:
     floor_ln: Real = -80.0
     bins: Natural = 45
     frames: Natural = 600
+    first_sample: FirstSample = "kept"
 
 
 class LogPower(Frontend):
@@ -60,7 +62,12 @@ class LogPower(Frontend):
     def why_not_streaming(self) -> str:
         """Frames that reach ahead, and a fixed number of them."""
         fixed = "frames repeats a short clip and cuts a long one: set it to 0"
-        reasons = [looks_ahead(self.settings.centre), fixed if self.settings.frames else ""]
+        s = self.settings
+        reasons = [
+            looks_ahead(s.centre),
+            fixed if s.frames else "",
+            keeps_first(s.pre_emphasis, s.first_sample),
+        ]
         return "; ".join(filter(None, reasons))
 
     def why_fixed_length(self) -> str:
@@ -73,7 +80,7 @@ class LogPower(Frontend):
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> logarithms [B, 1, F, N]."""
         s = self.settings
-        power: Tensor = self.dft(pre_emphasised(waveform, s.pre_emphasis))
+        power: Tensor = self.dft(pre_emphasised(waveform, s.pre_emphasis, first=s.first_sample))
         logs = power.clamp(min=self.smallest_power).log() * (0.5 if s.of == "magnitude" else 1.0)
         # The published floor of e^-80 is a power that float32 cannot hold: silence is set apart.
         floor = torch.full((), s.floor_ln, dtype=logs.dtype, device=logs.device)

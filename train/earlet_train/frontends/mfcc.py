@@ -2,11 +2,12 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
 from earlet_train.frontends.clip_level import peak_normalised
-from earlet_train.frontends.deltas import savitzky_golay, with_slopes
+from earlet_train.frontends.deltas import savitzky_golay, valid_regression, with_slopes
 from earlet_train.frontends.dft import Centre
 from earlet_train.frontends.filters import MelNorm, MelScale, cosine_transform
 from earlet_train.frontends.frontend import Frontend
@@ -22,7 +23,8 @@ class MfccSettings:
     These are librosa's of early 2019: a Hann window of n_fft, centred with mirrored edges, 128
     Slaney mels, dB with `range_db` below the clip's loudest, orthonormal DCT-II. `slopes`: how
     often the slope over `slope_width` frames is taken, each of the one before; 0 = the cepstra
-    alone. `peak_normalise`: scale each clip to a largest magnitude of 1 first.
+    alone. `slope_edges`: the first and last frames take the nearest slope (`repeat`, as published),
+    or are left out (`valid`). `peak_normalise`: scale each clip to a largest magnitude of 1 first.
     """
 
     n_fft: Count = 2048
@@ -38,6 +40,7 @@ class MfccSettings:
     coefficients: Count = 24
     slopes: Natural = 2
     slope_width: Count = 9
+    slope_edges: Literal["repeat", "valid"] = "repeat"
     peak_normalise: bool = True
     floor: Positive = 1e-10
     range_db: NotNegative = 80.0
@@ -91,7 +94,9 @@ class Mfcc(Frontend):
             if s.peak_normalise
             else "",
             self.log_mel.why_not_streaming(),
-            "slopes reach ahead and repeat the last ones: set it to 0" if s.slopes else "",
+            "slope_edges = 'repeat' repeats the clip's last slope: set it to 'valid'"
+            if s.slopes and s.slope_edges == "repeat"
+            else "",
         ]
         return "; ".join(filter(None, reasons))
 
@@ -100,5 +105,9 @@ class Mfcc(Frontend):
         if self.settings.peak_normalise:
             waveform = peak_normalised(waveform)
         cepstra = self.cosines @ self.log_mel(waveform)
-        slope = functools.partial(savitzky_golay, width=self.settings.slope_width)
+        s = self.settings
+        if s.slope_edges == "valid":
+            slope = functools.partial(valid_regression, reach=s.slope_width // 2)
+        else:
+            slope = functools.partial(savitzky_golay, width=s.slope_width)
         return with_slopes(cepstra, slope, orders=self.settings.slopes)
