@@ -49,6 +49,9 @@ class EventPolicy:
     silence_s: float = 5.0
 
     def __post_init__(self) -> None:
+        # The manifest's JSON tells 2 from 2.0.
+        for name, value in list(vars(self).items()):
+            object.__setattr__(self, name, float(value))
         if not self.off_threshold <= self.on_threshold:
             raise ValueError(
                 f"off_threshold ({self.off_threshold}) must not be above on_threshold "

@@ -321,6 +321,9 @@ def test_tune_writes_a_bundle_that_events_then_judges(
     assert found["small tuned"]["median_latency_s"]["value"] <= 1.5
     code, shown, _ = cli("events", out, "--data", calls, "--markdown")
     assert shown.splitlines()[1].count("---") == 10
+    code, shown, _ = cli("events", out, "--data", calls, "--attacks")
+    (line,) = [line for line in shown.splitlines() if line.startswith("-  ")]
+    assert "2 of 2, half within" in line
     assert cli("verify", out)[0] == 0
 
 

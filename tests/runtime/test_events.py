@@ -238,7 +238,7 @@ POINT = EventPoint(
 
 def test_the_manifest_carries_policy_and_operating_point(manifest: Manifest) -> None:
     assert "events" not in manifest.to_json()
-    tuned = dataclasses.replace(manifest, events=untuned(0.25), event_point=POINT)
+    tuned = dataclasses.replace(manifest, events=plain(smoothing_s=2), event_point=POINT)
     assert Manifest.from_json(tuned.to_json(), source="m") == tuned
     assert tuned.without_hashes().events == tuned.events
     with pytest.raises(ValueError, match="event_point"):

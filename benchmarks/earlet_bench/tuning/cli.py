@@ -159,6 +159,9 @@ def events(
     ],
     precision: Precision = None,
     threads: Threads = 1,
+    attacks: Annotated[
+        bool, typer.Option("--attacks", help="Also say how soon each synthesizer was found.")
+    ] = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table as Markdown, to paste.")
     ] = False,
@@ -178,7 +181,7 @@ def events(
     from earlet.events import untuned
     from earlet.manifest import canonical_json
     from earlet_bench.tuning.hear import check_sought
-    from earlet_bench.tuning.page import in_words, markdown, table
+    from earlet_bench.tuning.page import in_words, markdown, system_table, table
 
     opened = [find(name) for name in bundles]
     sets = _read_sets(data)
@@ -202,6 +205,8 @@ def events(
         typer.echo(canonical_json(record), nl=False)
         return
     for line in (markdown if as_markdown else table)(rows):
+        typer.echo(line)
+    for line in system_table(rows) if attacks else []:
         typer.echo(line)
     if not as_markdown:
         for what, policy in {row.what: row.policy for row in rows}.items():

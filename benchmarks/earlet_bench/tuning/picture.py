@@ -35,7 +35,7 @@ def draw(
     except ModuleNotFoundError:
         raise MissingExtra(module="matplotlib", extra="bench") from None
 
-    figure = Figure(figsize=(8.0, 5.0), layout="constrained", dpi=150)
+    figure = Figure(figsize=(8.0, 5.4), layout="constrained", dpi=150)
     axes = figure.subplots()
     shown = [t for t in tried if t.figures.median_latency_s is not None]
     axes.scatter(
@@ -84,7 +84,7 @@ def draw(
     axes.grid(color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, framealpha=0.9, edgecolor="none", loc="upper right")
+    figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=2)
     beside = file.with_name(f".{file.name}.part")
     try:
         figure.savefig(beside, format="png")
