@@ -15,6 +15,7 @@ from pathlib import Path
 from earlet.bundle import Bundle
 from earlet.errors import ParityError, UsageError
 from earlet.replay import replay
+from earlet.replay_stream import replay_stream
 
 
 def refuse_existing(out: Path, *, replace: bool) -> None:
@@ -122,4 +123,11 @@ def check_written(folder: Path) -> None:
                 f"{replayed.worst_signal!r} {replayed.max_abs_logit:.3g} away from the original, "
                 f"and {replayed.tolerance:.3g} is allowed. No bundle was written. This is a fault "
                 "of earlet: please report it."
+            )
+        streamed = replay_stream(bundle, precision)
+        if streamed is not None and not streamed.ok:
+            raise ParityError(
+                f"the written {precision} stream is {streamed.max_abs_logit:.3g} away from the "
+                f"windows of the golden signals, and {streamed.tolerance:.3g} is allowed. No "
+                "bundle was written. This is a fault of earlet: please report it."
             )

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 
 import earlet
 from earlet.bundle import Bundle
+from earlet.cli import run
 from earlet.errors import BundleError, ParityError
+from earlet.replay_stream import replay_stream
+from earlet.streaming import Streaming
 from earlet_export.export import Exported, export_bundle
 from earlet_export.material import Material
 from earlet_export.streaming.flow import Blocked
@@ -180,3 +184,32 @@ def with_frontend(recipe: Recipe, table: str) -> Recipe:
     before, rest = recipe.text.split("[frontend]")
     _, after = rest.split("[model]")
     return parse_recipe(f"{before}[frontend]\n{table}\n\n[model]{after}", source="tests")
+
+
+def test_verify_holds_the_stream_against_the_windows(
+    streaming: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["verify", str(streaming.path)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("stream says what the windows say") == 2
+    assert run(["verify", str(streaming.path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["streams"]
+    assert [(row["precision"], row["ok"]) for row in rows] == [("fp32", True), ("int8", True)]
+    # A stream that begins elsewhere is about other windows; only the proof can tell.
+    contract = streaming.manifest.stream
+    assert contract is not None
+    shifted = dataclasses.replace(contract, warmup_chunks=contract.warmup_chunks + 1)
+    found = replay_stream(_Claiming(Bundle.open(streaming.path), shifted), "fp32")
+    assert found is not None
+    assert not found.ok
+
+
+class _Claiming(Bundle):
+    """A bundle whose manifest says something else of its stream."""
+
+    def __init__(self, bundle: Bundle, stream: Streaming) -> None:
+        manifest = dataclasses.replace(bundle.manifest, stream=stream)
+        super().__init__(path=bundle.path, manifest=manifest)
+
+    def _check_inside(self, metadata: Mapping[str, str], *, precision: str, source: str) -> None:
+        """Not asked: the files are honest here."""

@@ -8,6 +8,7 @@ import onnx
 from numpy.typing import NDArray
 
 from earlet.errors import ParityError
+from earlet.replay_stream import window_logits
 from earlet.stream_session import StreamSession
 from earlet.streaming import State
 from earlet.timing import interleave, ratio
@@ -63,33 +64,33 @@ class Chunks:
         source: str,
     ) -> None:
         self.schedule = schedule
-        self._buffers = StreamSession(
+        self._session = StreamSession(
             graph.SerializeToString(),
             source=source,
             states=states,
             chunk_samples=schedule.chunk_samples,
             classes=classes,
-        ).buffers()
+        )
+        self._buffers = self._session.buffers()
 
     @property
     def state_bytes(self) -> int:
         """Memory of one sound."""
         return self._buffers.bytes_each
 
-    def next(self, chunk: Array) -> Array:
-        """Chunk [chunk_samples] -> logits [K]."""
+    def next(self, chunk: Array) -> None:
+        """One more chunk [chunk_samples], for the time that it takes."""
         self._buffers.waveform[0] = chunk
         self._buffers.run([0])
-        logits: Array = self._buffers.logits[0].copy()
-        return logits
 
     def windows(self, sound: Array) -> Array:
         """Sound [T] from its beginning -> logits [S, K] of its windows at 0, chunk, 2 chunk, ..."""
-        self._buffers.reset(0)
-        size = self.schedule.chunk_samples
-        led = np.concatenate([np.zeros(self.schedule.lead_samples, np.float32), sound])
-        logits = [self.next(led[i : i + size]) for i in range(0, len(led) - size + 1, size)]
-        return np.stack(logits[self.schedule.warmup_chunks :])
+        return window_logits(
+            self._session,
+            sound,
+            lead_samples=self.schedule.lead_samples,
+            warmup_chunks=self.schedule.warmup_chunks,
+        )
 
 
 def prove_stream(

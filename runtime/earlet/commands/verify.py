@@ -17,6 +17,7 @@ from earlet.labelled import LabelledSet, read_labelled
 from earlet.manifest import SCHEMA as MANIFEST_SCHEMA
 from earlet.manifest import canonical_json
 from earlet.replay import Replay, replay, replay_features
+from earlet.replay_stream import StreamReplay, replay_stream
 
 SCHEMA = "earlet.verify/1"
 # As many dev recordings as the export proves a bundle on.
@@ -69,8 +70,9 @@ def verify(
 ) -> None:
     """Prove that a bundle is what was exported.
 
-    Checks every hash, and replays the golden signals against the PyTorch original's answers. Needs
-    no torch, so run it on the board itself. Exit code 0: all as exported; 1: a graph answers
+    Checks every hash, replays the golden signals against the PyTorch original's answers and, where
+    the bundle streams, holds its streams against its windows. Needs no torch, so run it on the
+    board itself. Exit code 0: all as exported; 1: a graph answers
     otherwise on this machine; 4: a file is missing or changed.
 
     With --against, on a development machine: the bundle's files against the PyTorch network
@@ -93,6 +95,7 @@ def verify(
         labelled = _listen(opened, data, split=split or "eval", limit=limit, skip_bad=skip_bad)
     replays = [replay(opened, name, threads) for name in chosen]
     hearings = [replay_features(opened, name, threads) for name in chosen]
+    streams = [one for name in chosen if (one := replay_stream(opened, name, threads))]
     scored: Scored = {}
     if labelled is not None:
         scored = _score(opened, chosen, labelled, threads=threads)
@@ -109,16 +112,18 @@ def verify(
         )
         ladder = climb_against(opened, against, plan)
     if as_json:
-        record = _record(opened, files, replays, hearings, scored, ladder)
+        record = _record(opened, files, replays, hearings, streams, scored, ladder)
         typer.echo(canonical_json(record), nl=False)
     else:
         manifest = opened.manifest
         typer.echo(f"{manifest.name} {manifest.version}: {len(files)} files, every hash as written")
         held = [] if ladder is None else ladder.lines()
         heard = [line for one in hearings for line in _hearing_lines(one)]
-        for line in (*map(_replay_line, replays), *heard, *_labelled_lines(scored), *held):
+        streamed = [_stream_line(one) for one in streams]
+        told = (*map(_replay_line, replays), *heard, *streamed, *_labelled_lines(scored), *held)
+        for line in told:
             typer.echo(line)
-    if not _all_ok(replays, hearings, ladder):
+    if not _all_ok(replays, hearings, streams, ladder):
         raise typer.Exit(1)
 
 
@@ -153,11 +158,25 @@ def _hearing_lines(one: Hearing | None) -> list[str]:
     ]
 
 
+def _stream_line(one: StreamReplay) -> str:
+    verb = "says what the windows say" if one.ok else "does NOT say what the windows say"
+    flips = f"{one.flips} verdicts differ" if one.flips else "no verdict differs"
+    return (
+        f"the {one.precision} stream {verb}: max |Δlogit| {one.max_abs_logit:.2g} on "
+        f"{one.windows} windows of the golden signals as one sound (allowed {one.tolerance:.2g}), "
+        f"{flips}"
+    )
+
+
 def _all_ok(
-    replays: Sequence[Replay], hearings: Sequence[Hearing | None], ladder: Ladder | None
+    replays: Sequence[Replay],
+    hearings: Sequence[Hearing | None],
+    streams: Sequence[StreamReplay],
+    ladder: Ladder | None,
 ) -> bool:
     heard = all(one is None or one.ok for one in hearings)
-    return all(one.ok for one in replays) and heard and not (ladder and ladder.broken)
+    equal = all(one.ok for one in replays) and all(one.ok for one in streams)
+    return equal and heard and not (ladder and ladder.broken)
 
 
 def _listen(
@@ -212,6 +231,7 @@ def _record(
     files: Sequence[str],
     replays: Sequence[Replay],
     hearings: Sequence[Hearing | None],
+    streams: Sequence[StreamReplay],
     scored: Scored,
     ladder: Ladder | None,
 ) -> dict[str, Any]:
@@ -222,7 +242,7 @@ def _record(
         "model": manifest.name,
         "version": manifest.version,
         "manifest_schema": MANIFEST_SCHEMA,
-        "ok": _all_ok(replays, hearings, ladder),
+        "ok": _all_ok(replays, hearings, streams, ladder),
         "files": list(files),
         "golden": [
             {
@@ -239,6 +259,13 @@ def _record(
             }
             for one in hearings
             if one is not None
+        ],
+        "streams": [
+            {
+                **asdict(one),
+                "max_abs_logit": one.max_abs_logit if math.isfinite(one.max_abs_logit) else None,
+            }
+            for one in streams
         ],
         "labelled": {precision: asdict(one) for precision, one in scored.items()},
         "against": None if ladder is None else dict(ladder.record()),
