@@ -48,10 +48,10 @@ def export(
     length: Annotated[
         Literal["window", "any"],
         typer.Option(
-            help="window: graphs that take one window, the fastest form and all that a detector "
-            "feeds; any: graphs that take every length from the recipe's shortest on, for programs "
-            "that run them themselves. Refused where a part of the network fixes the length, as a "
-            "layer on a flattened map does."
+            help="window: graphs that take one window, which is all that a detector feeds; any: "
+            "graphs that take every length from the recipe's shortest on, for programs that run "
+            "them themselves, proven at four lengths. Refused where a part of the network fixes "
+            "the length, as a layer on a flattened map does: see earlet describe."
         ),
     ] = "window",
     stream: Annotated[

@@ -56,7 +56,7 @@ def test_the_command_tries_recipes_and_writes_what_fixes_the_others(
     page = (tmp_path / "study" / "lengths.md").read_text()
     assert "| open | yes | 0.188 s | 3000, 5333, 8000, 26667 |" in page
     assert "| flat | no |" in page
-    assert "**flat**: this network takes windows of 8000 samples" in page
+    assert "**flat**: model: its linear layer reads the flattened map" in page
 
 
 def test_a_promise_that_does_not_hold_makes_a_no_with_its_numbers() -> None:

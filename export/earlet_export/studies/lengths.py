@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from earlet.errors import ParityError, UsageError
 from earlet_export.exact import as_trained
 from earlet_export.join import join
-from earlet_export.lengths import lengths_to_try, opened_from
+from earlet_export.lengths import lengths_to_try, opened_from, why_fixed
 from earlet_export.material import at_three_levels
 from earlet_export.prove_lengths import (
     AtLength,
@@ -74,6 +74,10 @@ def length_row(recipe: Recipe) -> LengthRow:
     network = build_network(recipe).eval()
     window = recipe.data.window_samples
     heard = sounds_of_a_window(recipe)
+    fixed_by = why_fixed(network)
+    if fixed_by:
+        reasons = "; ".join(f"{part}: {reason}" for part, reason in fixed_by.items())
+        return _refused(recipe, reasons)
     settle_norms(network, torch.from_numpy(heard))
     try:
         least = opened_from(network, recipe, length="any", stream="window")
@@ -90,9 +94,7 @@ def length_row(recipe: Recipe) -> LengthRow:
         )
         why_not = "; ".join(broken_lengths(found, promises=recipe.promises))
     except (ParityError, UsageError) as error:
-        return LengthRow(
-            recipe=recipe.name, sample_rate_hz=recipe.data.sample_rate_hz, why_not=str(error)
-        )
+        return _refused(recipe, str(error))
     return LengthRow(
         recipe=recipe.name,
         sample_rate_hz=recipe.data.sample_rate_hz,
@@ -101,6 +103,10 @@ def length_row(recipe: Recipe) -> LengthRow:
         found=found,
         slower=tuple(_slower(graphs, both(fixed, recipe, heard), heard[-1:])),
     )
+
+
+def _refused(recipe: Recipe, why_not: str) -> LengthRow:
+    return LengthRow(recipe=recipe.name, sample_rate_hz=recipe.data.sample_rate_hz, why_not=why_not)
 
 
 def sounds_of_a_window(recipe: Recipe) -> Array:
