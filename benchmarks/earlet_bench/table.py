@@ -239,11 +239,11 @@ def _legend(rows: Sequence[Row]) -> list[str]:
         )
         lines.append(
             "flips: verdicts that differ from those of the bundle's first line; "
-            "max |Δlogit|: golden replay against the PyTorch original, on this machine"
+            "max |Δlogit|: golden replay against the original, on this machine"
         )
     else:
         lines.append(
-            "max |Δlogit| and flips: golden replay against the PyTorch original, on this machine"
+            "max |Δlogit| and flips: golden replay against the original, on this machine"
         )
     return lines
 

@@ -31,7 +31,7 @@ def test_a_sound_bundle_is_said_to_be_so(verify: Verify, shared_bundle: Path) ->
     assert (code, err) == (0, "")
     assert "bands 0.1.0: 4 files, every hash as written" in out
     for precision in ("fp32", "int8"):
-        assert f"the {precision} graph answers as the PyTorch original did: max |Δlogit|" in out
+        assert f"the {precision} graph answers as the original did: max |Δlogit|" in out
 
 
 def test_one_graph_alone_can_be_verified(verify: Verify, shared_bundle: Path) -> None:

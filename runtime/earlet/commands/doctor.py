@@ -149,5 +149,5 @@ def _detectors() -> Iterator[Finding]:
         yield Finding(
             what=f"detector {name}",
             state="ok" if all(one.ok for one in replays) else "bad",
-            found=f"{told} of its PyTorch original",
+            found=f"{told} of its original",
         )

@@ -70,7 +70,7 @@ def verify(
 ) -> None:
     """Prove that a bundle is what was exported.
 
-    Checks every hash, replays the golden signals against the PyTorch original's answers and, where
+    Checks every hash, replays the golden signals against the original's answers and, where
     the bundle streams, holds its streams against its windows. Needs no torch, so run it on the
     board itself. Exit code 0: all as exported; 1: a graph answers
     otherwise on this machine; 4: a file is missing or changed.
@@ -133,7 +133,7 @@ def _replay_line(one: Replay) -> str:
             f"the {one.precision} graph is BROKEN on this machine: it answers {one.worst_signal!r} "
             "with a number that is not finite"
         )
-    verb = "answers as the PyTorch original did" if one.ok else "does NOT answer as the original"
+    verb = "answers as the original did" if one.ok else "does NOT answer as the original"
     flips = f"{one.flips} of {one.signals} decisions differ" if one.flips else "no decision differs"
     return (
         f"the {one.precision} graph {verb}: max |Δlogit| {one.max_abs_logit:.2g} on "
