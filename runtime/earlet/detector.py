@@ -1,5 +1,6 @@
 """Scores recordings: any rate and length in, one verdict out."""
 
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ from earlet.bundle import Bundle
 from earlet.errors import BundleError
 from earlet.manifest import Manifest
 from earlet.resample import check_rate, resample
-from earlet.scores import probability, scores
+from earlet.scores import probability, score_of, scores
 from earlet.stream import Stream
 from earlet.stream_engine import Kind
 from earlet.stream_group import Streams, open_streams
@@ -117,6 +118,13 @@ class Detector:
                 "The model is broken on this machine: run earlet verify on its bundle."
             )
         return scores(logits, self.manifest)
+
+    def score_of(self, logits: NDArray[np.float32], *, source: str) -> float:
+        """Logits [K] of one window -> the score that `calibrated` gives it. Raises BundleError."""
+        # NaN and infinity stay what they are in a sum.
+        if not math.isfinite(sum(logits.tolist())):
+            self.calibrated(logits[None], source=source)
+        return score_of(logits, self.manifest)
 
     def verdict(self, score: float | None, begin: int, end: int) -> Verdict:
         """What a score of samples `begin` to `end` means; None: they are silence."""

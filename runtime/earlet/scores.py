@@ -16,6 +16,20 @@ def scores(logits: NDArray[np.float32], manifest: Manifest) -> Floats:
     return calibrate(raw, manifest.calibration)
 
 
+def score_of(logits: NDArray[np.float32], manifest: Manifest) -> float:
+    """Logits [K] of one window -> its score, with the bits that `scores` gives it in any company.
+
+    A stream asks for one at a time, and then arrays are most of the work.
+    """
+    if len(logits) != 2:
+        return float(scores(logits[None], manifest)[0])
+    here, there = logits.tolist() if manifest.positive_index == 0 else logits[::-1].tolist()
+    calibration = manifest.calibration
+    # The logsumexp of a single number is that number plus log(1), which makes a zero positive.
+    score: float = calibration.scale * (here - (there + 0.0)) + calibration.offset
+    return score
+
+
 def log_odds(logits: NDArray[np.floating[Any]], *, positive_index: int) -> Floats:
     """Logits [B, K] -> log(p / (1 - p)) of one class under the softmax [B], any real number.
 

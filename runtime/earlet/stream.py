@@ -49,8 +49,10 @@ class Stream:
 
     def __init__(self, detector: "Detector", engine: Engine, *, hop_samples: int) -> None:
         self._detector, self._engine, self._hop = detector, engine, hop_samples
-        policy = detector.manifest.window
-        self._levels = WindowLevels(window_samples=policy.window_samples, hop_samples=hop_samples)
+        manifest = detector.manifest
+        self._rate_hz, self._silence_dbfs = manifest.sample_rate_hz, manifest.silence_dbfs
+        self._window = manifest.window.window_samples
+        self._levels = WindowLevels(window_samples=self._window, hop_samples=hop_samples)
         self._begin_anew()
 
     @property
@@ -113,7 +115,9 @@ class Stream:
         if self._resampler is None:
             raise AudioError("the sound ended before it began: there are no samples to judge.")
         self._seen.check_not_integers()
-        verdicts = self._hear(self._resampler.finish())
+        rest = self._resampler.finish()
+        self._levels.put(rest)
+        verdicts = self._hear(rest)
         if not self._windows and not self._levels.ready:
             return [self._whole()]
         while self._levels.ready:
@@ -138,13 +142,8 @@ class Stream:
         Raises what `accept` raises; nothing is taken yet.
         """
         self._check_open()
-        check_rate(sample_rate_hz)
-        if self._resampler is not None and sample_rate_hz != self._resampler.from_hz:
-            raise AudioError(
-                f"this sound came at {self._resampler.from_hz} Hz so far, and now at "
-                f"{sample_rate_hz} Hz. Its rate cannot change on the way: finish() or reset() the "
-                "stream first, or use one stream for each."
-            )
+        if type(sample_rate_hz) is not int or sample_rate_hz != self._from_hz:
+            self._check_rate(sample_rate_hz)
         try:
             piece, seen = as_piece(samples, channel=channel, before=self._seen)
             # A click at full scale is all whole numbers too; a second of them is not sound.
@@ -159,15 +158,16 @@ class Stream:
         if len(piece) == 0:
             return piece
         if self._resampler is None:
-            self._resampler = StreamResampler(int(sample_rate_hz), self._rate_hz)
+            self._from_hz = int(sample_rate_hz)
+            self._resampler = StreamResampler(self._from_hz, self._rate_hz)
         self._seen = seen
-        return self._resampler.accept(piece)
+        sound = self._resampler.accept(piece)
+        self._levels.put(sound)
+        return sound
 
     def fill(self, sound: Waveform) -> Waveform:
         """Sound at the detector's rate, up to where the model must run -> the rest of it."""
-        count = self._engine.put(sound)
-        self._levels.put(sound[:count])
-        return sound[count:]
+        return sound[self._engine.put(sound) :]
 
     @property
     def ready(self) -> bool:
@@ -189,13 +189,13 @@ class Stream:
     def due(self) -> list[Verdict]:
         """Verdicts on the windows that are complete, and scored."""
         verdicts = []
-        window = self._detector.manifest.window.window_samples
-        while self._levels.ready and self._engine.scores:
-            level, score = self._levels.ready.popleft(), self._engine.scores.popleft()
+        levels, scores = self._levels.ready, self._engine.scores
+        while levels and scores:
+            level, score = levels.popleft(), scores.popleft()
             begin = self._windows * self._hop
             self._windows += 1
             self._latest = self._detector.verdict(
-                None if self._quiet(level) else score, begin, begin + window
+                None if self._quiet(level) else score, begin, begin + self._window
             )
             verdicts.append(self._latest)
         return verdicts
@@ -212,10 +212,20 @@ class Stream:
 
     def _begin_anew(self) -> None:
         self._resampler = None
+        self._from_hz = 0
         self._seen = Seen()
         self._windows = 0
         self._latest = None
         self._over = ""
+
+    def _check_rate(self, sample_rate_hz: int) -> None:
+        check_rate(sample_rate_hz)
+        if self._from_hz not in (0, sample_rate_hz):
+            raise AudioError(
+                f"this sound came at {self._from_hz} Hz so far, and now at "
+                f"{sample_rate_hz} Hz. Its rate cannot change on the way: finish() or reset() the "
+                "stream first, or use one stream for each."
+            )
 
     def _check_open(self) -> None:
         if self._over:
@@ -236,8 +246,4 @@ class Stream:
         return self._latest
 
     def _quiet(self, level_db: float) -> bool:
-        return level_db < self._detector.manifest.silence_dbfs
-
-    @property
-    def _rate_hz(self) -> int:
-        return self._detector.manifest.sample_rate_hz
+        return level_db < self._silence_dbfs

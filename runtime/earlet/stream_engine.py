@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["exact", "window"]
 
+_NOTHING = np.zeros(0, np.float32)
+
 
 class Engine(Protocol):
     """`put` sound until `ready`, then `run`; `scores` fills up. See the two below."""
@@ -113,7 +115,8 @@ class ExactEngine:
     ) -> None:
         self._detector, self._streaming = detector, streaming
         self.buffers, self.row = buffers, sound
-        self._chunk = buffers.waveform[sound]
+        self._chunk, self._logits = buffers.waveform[sound], buffers.logits[sound]
+        self._samples, self._filled = len(self._chunk), 0
         self._window = detector.manifest.window.window_samples
         self.scores: deque[float | None] = deque()
         self.reset()
@@ -121,12 +124,12 @@ class ExactEngine:
     @property
     def ready(self) -> bool:
         """Whether a chunk is complete."""
-        return self._filled == len(self._chunk)
+        return self._filled == self._samples
 
     @property
     def sound(self) -> Waveform:
         """All of the sound so far, as long as that is less than a window."""
-        return self._opening[: self._opened]
+        return _NOTHING if self._opening is None else self._opening[: self._opened]
 
     @property
     def latency_samples(self) -> int:
@@ -138,14 +141,16 @@ class ExactEngine:
     @property
     def state_bytes(self) -> int:
         """Two sets of states and the chunk; before the first window is complete, that too."""
-        return self.buffers.bytes_each + self._opening.nbytes
+        opening = 0 if self._opening is None else self._opening.nbytes
+        return self.buffers.bytes_each + opening
 
     def put(self, sound: Waveform) -> int:
         """The next samples [T] -> how many of them fitted in."""
-        count = min(len(self._chunk) - self._filled, len(sound))
-        self._chunk[self._filled : self._filled + count] = sound[:count]
-        self._filled += count
-        if len(self._opening):
+        filled = self._filled
+        count = min(self._samples - filled, len(sound))
+        self._chunk[filled : filled + count] = sound[:count]
+        self._filled = filled + count
+        if self._opening is not None:
             self._keep(sound[:count])
         return count
 
@@ -159,15 +164,12 @@ class ExactEngine:
         self._filled = 0
         self._chunks += 1
         if self._chunks > self._streaming.warmup_chunks:
-            logits = self.buffers.logits[self.row][None]
-            self.scores.append(
-                float(self._detector.calibrated(logits, source=self.buffers.source)[0])
-            )
+            self.scores.append(self._detector.score_of(self._logits, source=self.buffers.source))
 
     def pad(self) -> None:
         """Silence until the chunk is complete."""
         self._chunk[self._filled :] = 0
-        self._filled = len(self._chunk)
+        self._filled = self._samples
 
     def reset(self) -> None:
         """Forget the sound: initial states, and the lead that stands before any sound."""
@@ -175,14 +177,15 @@ class ExactEngine:
         self._chunk[: self._streaming.lead_samples] = 0
         self._filled = self._streaming.lead_samples
         # A sound that ends before its first window does is judged whole.
-        self._opening = np.empty(self._window, np.float32)
+        self._opening: Waveform | None = np.empty(self._window, np.float32)
         self._opened = self._chunks = 0
         self.scores.clear()
 
     def _keep(self, sound: Waveform) -> None:
         """The opening of the sound, until there is a window of it."""
+        assert self._opening is not None
         count = min(len(sound), self._window - self._opened)
         self._opening[self._opened : self._opened + count] = sound[:count]
         self._opened += count
         if self._opened == self._window:
-            self._opening, self._opened = np.empty(0, np.float32), 0
+            self._opening, self._opened = None, 0

@@ -1,15 +1,16 @@
 """Scores are log-odds, exact where a softmax would round to 0 or 1."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from earlet.manifest import Calibration, Manifest
-from earlet.scores import calibrate, log_odds, probability, scores
+from earlet.scores import calibrate, log_odds, probability, score_of, scores
 
 logits = arrays(np.float32, (3, 4), elements=st.floats(-30, 30, width=32))
 
@@ -41,6 +42,35 @@ def test_calibration_is_scale_then_offset(manifest: Manifest) -> None:
     np.testing.assert_array_equal(calibrate(raw, Calibration(scale=2, offset=1)), [-1, 7])
     x = np.array([[0, 4]], dtype=np.float32)
     np.testing.assert_array_equal(scores(x, manifest), [0.5 * 4 + 0.125])
+
+
+@given(
+    st.integers(2, 5).flatmap(
+        lambda k: arrays(np.float32, (2, k), elements=st.floats(width=32, allow_nan=False))
+    ),
+    st.integers(0, 1),
+    st.floats(0.01, 100),
+    st.floats(-50, 50),
+)
+# The manifest is frozen.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_score_has_the_bits_that_it_has_in_company(
+    manifest: Manifest,
+    x: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+    positive: int,
+    scale: float,
+    offset: float,
+) -> None:
+    x = np.clip(x, -3e38, 3e38)
+    names = tuple(f"label {i}" for i in range(x.shape[1]))
+    changed = dataclasses.replace(
+        manifest,
+        labels=names,
+        positive=names[positive],
+        calibration=Calibration(scale=scale, offset=offset),
+    )
+    alone = np.array([score_of(row, changed) for row in x])
+    assert alone.tobytes() == scores(x, changed).tobytes()
 
 
 @given(st.floats(-1e6, 1e6))

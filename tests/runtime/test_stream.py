@@ -480,3 +480,11 @@ def test_threads_may_stream_from_one_detector(exact: dict[str, Detector]) -> Non
 def test_no_streams_at_all_are_refused(plain: Detector, sources: int) -> None:
     with pytest.raises(UsageError, match=f"should be at least 1, found {sources}"):
         plain.streams(sources)
+
+
+@pytest.mark.parametrize("bad", [[np.nan, 0], [0, np.inf], [-np.inf, np.inf]])
+def test_an_answer_that_is_not_finite_is_no_score(
+    exact: dict[str, Detector], bad: list[float]
+) -> None:
+    with pytest.raises(BundleError, match=r"^the graph answered with a number that is not finite"):
+        exact["prompt"].score_of(np.array(bad, np.float32), source="the graph")

@@ -39,6 +39,18 @@ def test_a_level_is_there_with_the_last_sample_of_its_window(window: int, hop: i
         assert len(found.ready) == len(range(0, i + 2 - window, hop))
 
 
+def test_a_hop_of_many_seconds_has_its_level_too() -> None:
+    sound = np.random.default_rng(1).normal(0, 0.1, 60_000).astype(np.float32)
+    found = {}
+    for cuts in ((), (1, 20_000, 20_001), (40_000,)):
+        levels = WindowLevels(window_samples=50_000, hop_samples=20_500)
+        for piece in np.split(sound, cuts):
+            levels.put(piece)
+        found[cuts] = list(levels.ready)
+    assert found[()] == pytest.approx([level_dbfs(sound[:50_000])], abs=1e-9)
+    assert all(one == found[()] for one in found.values())
+
+
 def test_digital_silence_has_no_level_and_leaves_nothing_behind() -> None:
     found = WindowLevels(window_samples=100, hop_samples=30)
     found.put(np.ones(190, np.float32))

@@ -175,6 +175,17 @@ def test_pieces_of_any_type_are_the_waveform(kind: str, cut: int) -> None:
         np.testing.assert_array_equal(np.concatenate([first, second]), whole, strict=True)
 
 
+@pytest.mark.parametrize("kind", ["int16", "int32"])
+def test_an_integer_is_the_float_nearest_to_its_share_of_full_scale(kind: str) -> None:
+    most = np.iinfo(kind)
+    drawn = np.random.default_rng(0).integers(most.min, most.max, 5000, endpoint=True, dtype=kind)
+    samples = np.concatenate([drawn, np.array([most.min, most.max, -1, 0, 1], kind)])
+    found, _ = as_piece(samples, channel=None, before=Seen())
+    assert found.tobytes() == (samples / -float(most.min)).astype(np.float32).tobytes()
+    turned = samples.astype(samples.dtype.newbyteorder())
+    assert as_piece(turned, channel=None, before=Seen())[0].tobytes() == found.tobytes()
+
+
 def test_an_empty_piece_is_none() -> None:
     for shape in ((0,), (0, 2)):
         piece, seen = as_piece(np.zeros(shape), channel=None, before=Seen(samples=3))
