@@ -16,6 +16,7 @@ from earlet_export.lengths import why_fixed
 from earlet_export.macs import layer_macs
 from earlet_export.quantize import LAYERS, always_float, nodes_of_modules
 from earlet_export.quiet import quiet
+from earlet_export.streaming.plan import plan_model
 from earlet_export.trace import trace
 from earlet_train.network import Network, build_network
 from earlet_train.recipe import Recipe
@@ -44,6 +45,8 @@ class Exports:
     """What the traced graphs look like. `int8_macs`: multiplications of the nodes that become int8.
 
     `float_nodes`: those of the model that stay in float and multiply, with their counts.
+    `not_streaming`: the first of the model's nodes that needs a whole window, why, and what to
+    change; empty where little or nothing does.
     """
 
     operators: dict[str, int]
@@ -52,6 +55,7 @@ class Exports:
     frontend_macs: int
     float_nodes: dict[str, int]
     fp32_bytes: int
+    not_streaming: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +127,7 @@ def describe(recipe: Recipe, *, on_step: Callable[[str], None] = lambda _: None)
         trainable=sum(p.numel() for p in parameters if p.requires_grad),
         macs=sum(layer.macs for layer in layers),
         layers=layers,
-        not_streaming=_obstacles(network),
+        not_streaming=_obstacles(network, exports),
         fixed_length=dict(why_fixed(network)),
         exports=exports,
         not_exported=not_exported,
@@ -226,6 +230,7 @@ def _exports(network: Network, recipe: Recipe) -> Exports:
         *always_float(traced.model),
         *nodes_of_modules(traced.model, recipe.export.exclude),
     }
+    stop = plan_model(traced.model).obstacle
     operators: dict[str, int] = {}
     for node in traced.model.graph.node:
         operators[node.op_type] = operators.get(node.op_type, 0) + 1
@@ -244,6 +249,7 @@ def _exports(network: Network, recipe: Recipe) -> Exports:
             if not is_int8[node.name] and (node.op_type in LAYERS or _has_weights(node))
         },
         fp32_bytes=traced.frontend.ByteSize() + traced.model.ByteSize(),
+        not_streaming="" if stop is None else stop.told,
     )
 
 
@@ -251,11 +257,11 @@ def _has_weights(node: onnx.NodeProto) -> bool:
     return node.op_type in ("LSTM", "GRU", "BatchNormalization", "InstanceNormalization")
 
 
-def _obstacles(network: Network) -> dict[str, str]:
+def _obstacles(network: Network, exports: Exports | None) -> dict[str, str]:
     """Part -> why it does not stream, for the parts that do not."""
     reasons = {
         "frontend": network.frontend.why_not_streaming(),
         "adapter": network.adapter.why_not_streaming() if network.adapter is not None else "",
-        "model": network.model.why_not_streaming(),
+        "model": "" if exports is None else exports.not_streaming,
     }
     return {part: reason for part, reason in reasons.items() if reason}

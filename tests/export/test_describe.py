@@ -49,6 +49,7 @@ def test_what_keeps_a_network_from_streaming_is_said_part_by_part(demo: Descript
     assert demo.streams
     published = describe(load_recipe("spec-resnet"))
     assert set(published.not_streaming) == {"frontend", "model"}
+    assert "pads time" in published.not_streaming["model"]
     assert "peak_normalise" in page(published, every_layer=False)
 
 

@@ -31,10 +31,6 @@ class Plain(Model):
         embedding: Tensor = self.hidden(0.1 * features.mean(dim=(1, 3))).tanh()
         return embedding
 
-    def why_not_streaming(self) -> str:
-        """Nothing."""
-        return ""
-
 
 MODELS["plain"] = Plain
 

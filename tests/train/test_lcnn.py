@@ -40,7 +40,6 @@ def test_it_reads_any_length_with_and_without_lstms() -> None:
     for lstms in (0, 2):
         model = Lcnn(LcnnSettings(lstms=lstms), shape=PUBLISHED, classes=2).eval()
         assert model(torch.zeros(2, 1, 60, 123)).shape == (2, 2)
-        assert bool(model.why_not_streaming()) is bool(lstms)
 
 
 def test_a_picture_too_small_for_four_pools_is_refused() -> None:

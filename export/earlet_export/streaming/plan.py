@@ -21,6 +21,10 @@ from earlet_export.passes.wiring import Wiring
 from earlet_export.streaming.flow import Blocked, Flow, Moved
 from earlet_export.streaming.rules import RULES, Shape, Site, rule_of
 
+# What is done anew for every window may be this much of a window's work; with more a stream would
+# save little, and `exact` be a word without use.
+MOST_TAIL = 0.25
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -39,6 +43,12 @@ class Stop:
 
     name: str
     blocked: Blocked
+
+    @property
+    def told(self) -> str:
+        """In a line."""
+        change = f": {self.blocked.change}" if self.blocked.change else ""
+        return f"{self.name}: {self.blocked.why}{change}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +69,11 @@ class Plan:
     span: int
     shapes: Mapping[str, Shape]
     constants: Mapping[str, NDArray[Any]] = field(repr=False)
+
+    @property
+    def obstacle(self) -> Stop | None:
+        """What keeps the network from being worth a stream; None where it is."""
+        return self.stops[0] if self.tail_share > MOST_TAIL else None
 
     def steps(self, tensor: str, *, chunk_frames: int) -> int:
         """New steps of a tensor at each chunk."""

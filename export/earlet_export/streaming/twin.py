@@ -17,9 +17,6 @@ from earlet_train.network import Network
 
 # A verdict about four times a second, where the network's strides allow.
 CHUNK_S = 0.256
-# What is done anew for every window may be this much of a window's work; with more a stream would
-# save little, and `exact` be a word without use.
-MOST_TAIL = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +71,8 @@ def twin(
     if isinstance(found, Blocked):
         raise _refusal("frontend", found)
     plan = plan_model(traced.model)
-    if plan.tail_share > MOST_TAIL:
-        first = plan.stops[0]
-        raise _refusal(first.name, first.blocked, share=plan.tail_share)
+    if plan.obstacle is not None:
+        raise _refusal(plan.obstacle.name, plan.obstacle.blocked, share=plan.tail_share)
     schedule = scheduled(
         found, plan, window_samples=traced.window_samples, chunk_s=chunk_s, rate_hz=sample_rate_hz
     )

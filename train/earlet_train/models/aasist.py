@@ -111,13 +111,6 @@ class Aasist(Model):
         embedding: Tensor = self.dropout(torch.cat([*parts, master.squeeze(1)], dim=1))
         return embedding
 
-    def why_not_streaming(self) -> str:
-        """The graph of all frames."""
-        return (
-            "every frame attends to every other one of the window, and the best are chosen among "
-            "all; take a convolutional model (narrow-cnn)"
-        )
-
 
 class Block(nn.Module):
     """[B, V, F, N] -> [B, W, F, N // 3]; kernels two bins tall, which keep F together."""

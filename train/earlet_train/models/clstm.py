@@ -79,13 +79,6 @@ class Clstm(Model):
         steps: Tensor = self.lstm(x)[0]
         return steps[:, -1]
 
-    def why_not_streaming(self) -> str:
-        """The instance norm."""
-        return (
-            "its instance norm takes each band's mean and variance over the whole window; take a "
-            "network that only averages at the end (narrow-cnn does)"
-        )
-
 
 class BandNorm(nn.Module):
     """[..., F, N] -> the same with mean 0 and variance 1 over N: an instance norm without weights.

@@ -84,13 +84,6 @@ class Fcn(Model):
         embedding: Tensor = self.attention(maps).mean(dim=(2, 3))
         return embedding
 
-    def why_not_streaming(self) -> str:
-        """The channel attention."""
-        return (
-            "its channel attention weighs the labels' maps by their mean and maximum over the "
-            "whole window; take a network that only averages at the end (narrow-cnn does)"
-        )
-
 
 SMALLEST = 15
 

@@ -109,14 +109,6 @@ class Lcnn(Model):
         embedding: Tensor = x.mean(dim=1)
         return embedding
 
-    def why_not_streaming(self) -> str:
-        """The LSTMs, which read both ways."""
-        if not self.lstms:
-            return ""
-        return (
-            "its LSTMs also read backwards, from the window's last frame on; set [model] lstms = 0"
-        )
-
 
 class MaxFeatureMap(nn.Module):
     """[B, 2 W, F, N] -> [B, W, F, N], of channels i and W + i the larger value."""

@@ -27,10 +27,6 @@ class Model(nn.Module, ABC):
     def embedding(self, features: Tensor) -> Tensor:
         """Features [B, C, F, N] -> embedding [B, E], what `output` turns into logits."""
 
-    @abstractmethod
-    def why_not_streaming(self) -> str:
-        """What in this model needs the whole window at once, and what to change; empty: nothing."""
-
     def why_fixed_length(self) -> str:
         """What in this model suits windows of one length alone, and what to change; empty: nothing.
 

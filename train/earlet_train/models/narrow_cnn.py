@@ -75,12 +75,6 @@ class NarrowCnn(Model):
         embedding: Tensor = self.dropout(self.tall(self.body(features)).mean(dim=(2, 3)))
         return embedding
 
-    def why_not_streaming(self) -> str:
-        """Convolutions and a mean over time, but for the padding."""
-        if self.settings.time_edges == "zeros":
-            return 'zeros are put around every window: set time_edges = "valid"'
-        return ""
-
 
 def convolution(width: int, wider: int, *, stride: int, edge: int) -> list[nn.Module]:
     """3x3 convolution, batch norm, ReLU: in this order the norm folds into the convolution.

@@ -120,20 +120,6 @@ class Res2Net(Model):
         embedding: Tensor = self.stages(self.stem(features)).mean(dim=(2, 3))
         return embedding
 
-    def why_not_streaming(self) -> str:
-        """Nothing, unless something inside averages over the window."""
-        if self.settings.se:
-            return (
-                "squeeze-and-excitation weighs channels by their mean over the whole window, in "
-                "every block; set se = 0"
-            )
-        if self.settings.fusion in ("views", "gate"):
-            return (
-                f"the fusion {self.settings.fusion!r} weighs groups by their mean over the whole "
-                'window, in every block; use fusion = "none", "receptive" or "depthwise"'
-            )
-        return ""
-
 
 class Block(nn.Module):
     """[B, 2 P, F, N] -> [B, 2 P, F, N]; x, y are the S groups of W channels between two 1x1.

@@ -111,16 +111,12 @@ class ResidualNetwork(Model):
         embedding: Tensor = self.activation(self.hidden(self.dropout(x.flatten(1))))
         return embedding
 
-    def why_not_streaming(self) -> str:
+    def why_fixed_length(self) -> str:
         """The flattened layer."""
         return (
             "its linear layer reads the flattened map, so every frame has its own weights; average "
             "over time before it (narrow-cnn does)"
         )
-
-    def why_fixed_length(self) -> str:
-        """The same."""
-        return self.why_not_streaming()
 
 
 class Block(nn.Module):

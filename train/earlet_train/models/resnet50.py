@@ -76,10 +76,6 @@ class ResNet50(Model):
         embedding: Tensor = self.dropout(x.mean(dim=(2, 3)))
         return embedding
 
-    def why_not_streaming(self) -> str:
-        """Nothing in the model itself: convolutions, a pool and a mean over time."""
-        return ""
-
 
 def layer(blocks: int, width: int, narrow: int, *, stride: int) -> nn.Sequential:
     """Bottlenecks from `width` channels to four times `narrow`; the first has the stride."""

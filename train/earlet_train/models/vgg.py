@@ -73,13 +73,9 @@ class Vgg(Model):
         embedding: Tensor = self.body(features).flatten(1)
         return embedding
 
-    def why_not_streaming(self) -> str:
+    def why_fixed_length(self) -> str:
         """The flattened layer."""
         return (
             "its linear layer reads the flattened map, so every column of the image has its own "
             "weights; average over time before it (narrow-cnn does)"
         )
-
-    def why_fixed_length(self) -> str:
-        """The same."""
-        return self.why_not_streaming()
