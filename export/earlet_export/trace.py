@@ -21,6 +21,7 @@ from earlet_export.open_length import check_open_length, forget_recurrences, nam
 from earlet_export.passes.compact_constants import compact_constants
 from earlet_export.passes.compact_dft import compact_dft
 from earlet_export.passes.fold_batch_norm import fold_batch_norm
+from earlet_export.passes.mean_in_steps import mean_in_steps
 from earlet_export.quiet import quiet
 from earlet_export.rules import check_rules
 from earlet_export.run import Runner
@@ -192,6 +193,7 @@ def _export(
     graph = fold_batch_norm(graph)
     check_rules(graph, part=prefix)
     if open_from is not None:
+        graph = mean_in_steps(graph)
         name_open_sizes(graph, frames=TIME[FEATURES])
         check_open_length(
             graph, module, example, part=prefix, what=WHAT[source], open_from=open_from
