@@ -406,4 +406,4 @@ def test_what_is_not_there_is_refused_with_all_that_could_be(
 ) -> None:
     err = refused(["evaluate", "no-such-thing", "--data", str(corpus)], capfd)
     assert "there is nothing at no-such-thing" in err
-    assert "narrow-cnn" in err
+    assert "stream-cnn" in err

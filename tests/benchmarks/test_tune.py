@@ -392,7 +392,7 @@ def test_a_file_that_is_no_sound_is_named(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_the_shipped_detector_is_left_as_it_is(cli: Cli, calls: Path) -> None:
-    code, _, err = cli("tune", "narrow-cnn", "--data", calls, "--write")
+    code, _, err = cli("tune", "stream-cnn", "--data", calls, "--write")
     assert code == 2
     assert "came with the installation" in err
 
