@@ -7,6 +7,7 @@ import typer
 from earlet.bundle import Bundle, find
 from earlet.events import EventPoint, EventPolicy
 from earlet.manifest import Manifest, WindowPolicy, canonical_json
+from earlet.streaming import Streaming
 
 SCHEMA = "earlet.info/1"
 
@@ -80,12 +81,27 @@ def describe(bundle: Bundle) -> list[str]:
             f"{graph.max_abs_logit:.2g}, {graph.decision_flips} of {graph.decisions} decisions "
             "differed"
         )
+    if manifest.stream is not None:
+        lines += _stream_lines(manifest.stream, rate_hz=manifest.sample_rate_hz)
     lines += [
         f"  made from   a recipe of {len(made.recipe.splitlines())} lines (--json has it whole)",
         f"  trained on  {made.training_data}; {made.created}",
         f"  licence     {made.licence}",
     ]
     return lines
+
+
+def _stream_lines(stream: Streaming, *, rate_hz: int) -> list[str]:
+    """How it hears sound as it arrives."""
+    graphs = ", ".join(
+        f"{graph.file} {graph.size_bytes / 1e3:.0f} kB" for graph in stream.graphs.values()
+    )
+    away = max(graph.max_abs_logit for graph in stream.graphs.values())
+    heard = (stream.warmup_chunks + 1) * stream.chunk_samples - stream.lead_samples
+    return [
+        f"  streams     a verdict every {stream.chunk_samples / rate_hz:.3g} s, the first after "
+        f"{heard / rate_hz:.3g} s: {graphs}; at export max |Δlogit| {away:.2g} from the windows"
+    ]
 
 
 def _window_lines(window: WindowPolicy, rate_hz: int) -> list[str]:
