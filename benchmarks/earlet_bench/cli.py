@@ -33,13 +33,17 @@ def bench(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="CORPUS", help="Labelled corpus: adds error rates on its eval split."),
+        typer.Option(
+            metavar="CORPUS",
+            help="Labelled corpus: adds error rates on its eval split. With --stream, any "
+            "recording or folder of recordings, to be heard.",
+        ),
     ] = None,
     limit: Annotated[
         int | None,
         typer.Option(help="Score a drawn part of the corpus, each attack in its share.", min=1),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of that draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
     skip_bad: Annotated[
         bool,
         typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and say so."),
@@ -51,6 +55,22 @@ def bench(
             "--sweep", help="Try 1, 2, 4 ... threads and recommend what suits this board."
         ),
     ] = False,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream",
+            help="Measure streams instead: equality with the windows, cost beside them, memory, "
+            "64 at once.",
+        ),
+    ] = False,
+    soak: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            help="With --stream: as much fresh sound, as fast as it goes; memory and drift.",
+            min=0.1,
+        ),
+    ] = None,
     rounds: Annotated[int, typer.Option(help="Rounds of the latency run.", min=1)] = 200,
     seconds: Annotated[
         float, typer.Option(help="Stop the latency run earlier, but not before 30 rounds.", min=0.1)
@@ -94,7 +114,37 @@ def bench(
         earlet bench bundle default --data corpus    two detectors, with error rates
         earlet bench bundle --original run           the PyTorch original beside its graphs
         earlet bench default --sweep                 which precision, how many threads here?
+        earlet bench bundle --stream --data corpus --soak 10
     """  # noqa: D301
+    if soak is not None and not stream:
+        raise UsageError("--soak says how long a stream is soaked: ask for streams with --stream")
+    if stream:
+        asked = {
+            "--original": original is not None,
+            "--limit": limit is not None,
+            "--skip-bad": skip_bad,
+            "--threads": threads != 1,
+            "--sweep": sweep,
+            "--picture": picture is not None,
+            "--attacks": attacks,
+        }
+        if strange := [name for name, given in asked.items() if given]:
+            raise UsageError(f"{strange[0]} has no meaning with --stream: leave one of them out")
+        from earlet_bench.latency import Budget
+        from earlet_bench.results import default_folder
+        from earlet_bench.stream_cli import bench_streams
+
+        bench_streams(
+            bundles,
+            data=data,
+            budget=Budget(rounds=rounds, seconds=seconds),
+            soak_min=soak or 0.0,
+            seed=seed,
+            results=None if no_save else results or default_folder(),
+            as_markdown=as_markdown,
+            as_json=as_json,
+        )
+        return
     from earlet_bench.device import this_device
     from earlet_bench.measure import measure_bundle
     from earlet_bench.progress import on_stderr

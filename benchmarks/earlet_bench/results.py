@@ -1,6 +1,7 @@
 """Keeps measured rows: one JSON file per kind of machine, appended by the command, never by hand.
 
-`{"schema": 1, "rows": [...]}`; a row is `earlet_bench.rows.Row` key for key. Appending keeps every
+`{"schema": 1, "rows": [...]}`; a row is `earlet_bench.rows.Row` key for key, or, where its own
+schema says so, `earlet_bench.stream_rows.StreamRow`. Appending keeps every
 earlier row as it stands, also rows of a newer schema that this version cannot read.
 """
 
@@ -17,9 +18,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from earlet.errors import UsageError
 from earlet_bench.rows import SCHEMA, Row
+from earlet_bench.stream_rows import StreamRow
 
 
-def append_rows(folder: Path, rows: Sequence[Row]) -> Path:
+def append_rows(folder: Path, rows: Sequence[Row] | Sequence[StreamRow]) -> Path:
     """Add rows to the machine's file in `folder` and return that file. Raises UsageError.
 
     Written beside and renamed; two benchmarks that end together both keep their rows.
