@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from streams.small import CHUNK, RATE_HZ, write
+from streams.small import CHUNK, RATE_HZ, Shape, write
 
 from earlet.cli import run
 from earlet.events import EventPoint, untuned
@@ -99,7 +99,7 @@ def test_a_tuned_bundle_says_how_its_verdicts_become_events(
 def test_a_bundle_that_streams_says_how_often_it_answers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["info", str(write(tmp_path / "streaming"))]) == 0
+    assert run(["info", str(write(tmp_path / "streaming", Shape()))]) == 0
     (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("  streams")]
     assert f"a verdict every {CHUNK / RATE_HZ:.3g} s" in line
     assert ".stream.onnx" in line
