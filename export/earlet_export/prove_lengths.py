@@ -25,8 +25,11 @@ from earlet_export.seam import up_to_features
 from earlet_train.network import Network
 from earlet_train.recipe import Recipe
 
-# Of the golden signals: nothing, every frequency, and a voice. As many recordings beside them.
-GOLDEN = ("silence", "square sweep up", "low voice")
+# Of the golden signals: nothing, every frequency, clicks, noise, voices. Recordings beside them.
+GOLDEN = (
+    *("silence", "square sweep up", "click train"),
+    *("noise at -20 dB", "low voice", "high voice, breathy"),
+)
 RECORDINGS = 3
 BATCH = 3
 

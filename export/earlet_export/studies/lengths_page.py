@@ -23,8 +23,8 @@ def lengths_table(rows: Sequence[LengthRow]) -> Table:
 
 _NOTES = (
     "Fresh weights; batch norms and int8 know golden signals and noise: this shows which networks "
-    "leave the length open, not how good they are. Asked at each length: three golden signals, "
-    "each alone and all at once, against PyTorch; the worst length counts.",
+    "leave the length open, not how good they are. Asked at each length: six golden signals, each "
+    "alone and three at once, against PyTorch; the worst length counts.",
     "Time: of one window through the open graph, over that through the graph of one length, one "
     "thread, interleaved in one run.",
 )
