@@ -10,7 +10,7 @@ DEMO ?= build/demo
 # One process a core, each with a share of the files; torch's threads sleep while they wait.
 TESTS := OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign export-all arm clean
+.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign streaming export-all arm clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,10 +70,24 @@ systems: $(DEMO)/corpus/corpus.json  ## every recipe learns, exports and quantiz
 	$(EARLET) study systems --corpus $(DEMO)/corpus --out build/systems
 	cp build/systems/systems.md benchmarks/results/systems.md
 
+# Where a corpus lies, real speech is heard; otherwise the golden signals, and the page says so.
+SPEECH = $(or $(DATA),$(wildcard $(DEMO)/corpus))
+
+streaming: setup  ## streams against windows: equality, cost, 64 at once, soak; which recipes can (BUNDLE=...)
+	@mkdir -p build/streaming
+	$(EARLET) bench $(or $(BUNDLE),default) --stream --soak $(or $(SOAK),10) $(foreach one,$(SPEECH),--data $(one)) \
+		--markdown > build/streaming/bench.md
+	$(EARLET) study streaming --out build/streaming
+	(cat build/streaming/bench.md; echo; cat build/streaming/streaming.md) > benchmarks/results/streaming.md
+
 export-all: setup  ## every trained run (RUNS=folder) through the export: one table
 	$(EARLET) study exports --runs $(or $(RUNS),build) --out build/exports \
 		$(foreach corpus,$(DATA),--corpus $(corpus))
 	cp build/exports/exports.md benchmarks/results/exports.md
+
+lengths: setup  ## which recipes' graphs can take any length, tried and proven: one table
+	$(EARLET) study lengths --out build/lengths
+	cp build/lengths/lengths.md benchmarks/results/lengths.md
 
 foreign: $(DEMO)/corpus/corpus.json  ## two public models adopted: downloaded, wrapped, proven, quantized
 	PYTHONPATH=tests $(PYTHON) -m foreign.adopt --data $(or $(DATA),$(DEMO)/corpus) --out build/foreign
