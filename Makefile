@@ -10,7 +10,7 @@ DEMO ?= build/demo
 # One process a core, each with a share of the files; torch's threads sleep while they wait.
 TESTS := OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign streaming export-all arm clean
+.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign streaming export-all lengths arm clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
