@@ -20,6 +20,7 @@ def test_the_page_and_the_data_tell_the_same_numbers(exported: Exported) -> None
         "features_min_sqnr_db": 60.0,
         "int8_max_flip_rate": 0.02,
         "int8_max_eer_increase": 0.01,
+        "stream_max_abs_logit": 5e-6,
     }
 
 
