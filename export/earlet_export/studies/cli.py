@@ -21,6 +21,7 @@ from earlet_export.studies.options import (
     Threads,
     run_study,
 )
+from earlet_export.studies.streaming_cli import streaming
 
 SPEECH = ("bonafide", "spoof")
 
@@ -325,3 +326,4 @@ def fusion(
 
 study.command()(exports)
 study.command()(lengths)
+study.command()(streaming)

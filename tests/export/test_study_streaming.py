@@ -1,0 +1,96 @@
+"""The study `streaming`: small networks for real, one that streams and others that do not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from earlet.cli import run
+from earlet_export.studies.streaming import Obstacle, StreamingRow, study_streaming
+from earlet_export.studies.streaming_page import streaming_page, streaming_text
+from earlet_train.recipe import parse_recipe
+
+TABLES = """
+name = "{name}"
+version = "1"
+description = "For the tests."
+[data]
+window_samples = {window}
+hop_samples = 4000
+min_samples = 3000
+{frontend}
+{model}
+[training]
+epochs = 1
+[export]
+stream = "{stream}"
+"""
+PLAIN = '[frontend]\nkind = "bands"\nn_fft = 512\nhop_samples = 128\nbands = 32'
+LOOKS_AHEAD = '[frontend]\nkind = "log-mel"\nmels = 32'
+PADDED = '[model]\nkind = "narrow-cnn"\nchannels = [16, 16, 32]'
+STREAMS = f'{PADDED}\ntime_edges = "valid"'
+
+
+def text(name: str, frontend: str, model: str, stream: str = "window") -> str:
+    return TABLES.format(name=name, window=32_768, frontend=frontend, model=model, stream=stream)
+
+
+@pytest.fixture(scope="module")
+def exact() -> StreamingRow:
+    recipe = parse_recipe(text("s", PLAIN, STREAMS, "exact"), source="tests")
+    return study_streaming([recipe])[0]
+
+
+def test_a_network_that_streams_does_so_to_rounding(exact: StreamingRow) -> None:
+    assert exact.obstacles == ()
+    assert exact.streams
+    assert exact.hop_s == pytest.approx(0.256)
+    assert exact.max_abs_logit is not None
+    assert exact.max_abs_logit <= 5e-6
+    assert exact.tail_share is not None
+    assert exact.tail_share < 0.25
+
+
+def test_frontend_and_model_are_both_named_with_reason_and_remedy() -> None:
+    (row,) = study_streaming([parse_recipe(text("n", LOOKS_AHEAD, PADDED), source="tests")])
+    assert not row.streams
+    frontend, model = row.obstacles
+    assert frontend.part == "frontend"
+    assert "looks ahead" in frontend.why
+    assert model.part.startswith("model/")
+    assert "pads time" in model.why
+    assert model.change == "set its padding along time to 0"
+    assert row.tail_share is not None
+    assert row.tail_share > 0.25
+    assert row.max_abs_logit is None
+
+
+def test_the_command_writes_the_page_and_the_reasons(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["study", "streaming", "--out", str(tmp_path / "study")]
+    for name, model in (("good", STREAMS), ("padded", PADDED)):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(text(name, PLAIN, model))
+        asked += ["--recipe", str(path)]
+    assert run([*asked, "--json"]) == 0
+    good, padded = json.loads(capfd.readouterr().out)["rows"]
+    assert good["obstacles"] == []
+    assert [found["part"].split("/")[0] for found in padded["obstacles"]] == ["model"]
+    page = (tmp_path / "study" / "streaming.md").read_text()
+    assert "| good | yes, if asked |  |  |  | 0.256 s | 0 % |" in page
+    assert "| padded | no | model/" in page
+    assert "set its padding along time to 0" in page
+
+
+def test_every_obstacle_has_a_line_and_the_recipe_stands_in_the_first(exact: StreamingRow) -> None:
+    row = StreamingRow(
+        recipe="r",
+        says="exact",
+        obstacles=(Obstacle(part="frontend", why="x"), Obstacle(part="model/y", why="z")),
+    )
+    page = streaming_page([exact, row])
+    assert "| s | yes |" in page
+    assert "| r | no | frontend | x |  |  |  |  |\n|  |  | model/y | z |  |  |  |  |" in page
+    said = streaming_text([exact, row])
+    assert "r: frontend: x\nr: model/y: z\n" in said
