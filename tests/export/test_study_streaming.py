@@ -42,6 +42,7 @@ def exact() -> StreamingRow:
 
 
 def test_a_network_that_streams_does_so_to_rounding(exact: StreamingRow) -> None:
+    assert "| s | yes |  |  |  | 0.256 s | 0 % |" in streaming_page([exact])
     assert exact.obstacles == ()
     assert exact.streams
     assert exact.hop_s == pytest.approx(0.256)
@@ -51,35 +52,25 @@ def test_a_network_that_streams_does_so_to_rounding(exact: StreamingRow) -> None
     assert exact.tail_share < 0.25
 
 
-def test_frontend_and_model_are_both_named_with_reason_and_remedy() -> None:
-    (row,) = study_streaming([parse_recipe(text("n", LOOKS_AHEAD, PADDED), source="tests")])
-    assert not row.streams
-    frontend, model = row.obstacles
-    assert frontend.part == "frontend"
-    assert "looks ahead" in frontend.why
-    assert model.part.startswith("model/")
-    assert "pads time" in model.why
-    assert model.change == "set its padding along time to 0"
-    assert row.tail_share is not None
-    assert row.tail_share > 0.25
-    assert row.max_abs_logit is None
-
-
-def test_the_command_writes_the_page_and_the_reasons(
+def test_frontend_and_model_are_both_named_with_reason_and_remedy(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["study", "streaming", "--out", str(tmp_path / "study")]
-    for name, model in (("good", STREAMS), ("padded", PADDED)):
-        path = tmp_path / f"{name}.toml"
-        path.write_text(text(name, PLAIN, model))
-        asked += ["--recipe", str(path)]
+    path = tmp_path / "padded.toml"
+    path.write_text(text("padded", LOOKS_AHEAD, PADDED))
+    asked = ["study", "streaming", "--out", str(tmp_path / "study"), "--recipe", str(path)]
     assert run([*asked, "--json"]) == 0
-    good, padded = json.loads(capfd.readouterr().out)["rows"]
-    assert good["obstacles"] == []
-    assert [found["part"].split("/")[0] for found in padded["obstacles"]] == ["model"]
+    (row,) = json.loads(capfd.readouterr().out)["rows"]
+    frontend, model = row["obstacles"]
+    assert frontend["part"] == "frontend"
+    assert "looks ahead" in frontend["why"]
+    assert model["part"].startswith("model/")
+    assert "pads time" in model["why"]
+    assert model["change"] == "set its padding along time to 0"
+    assert row["tail_share"] > 0.25
+    assert row["max_abs_logit"] is None
     page = (tmp_path / "study" / "streaming.md").read_text()
-    assert "| good | yes, if asked |  |  |  | 0.256 s | 0 % |" in page
-    assert "| padded | no | model/" in page
+    assert "| padded | no | frontend |" in page
+    assert "|  |  | model/" in page
     assert "set its padding along time to 0" in page
 
 
