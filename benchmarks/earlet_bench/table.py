@@ -242,9 +242,7 @@ def _legend(rows: Sequence[Row]) -> list[str]:
             "max |Δlogit|: golden replay against the original, on this machine"
         )
     else:
-        lines.append(
-            "max |Δlogit| and flips: golden replay against the original, on this machine"
-        )
+        lines.append("max |Δlogit| and flips: golden replay against the original, on this machine")
     return lines
 
 
