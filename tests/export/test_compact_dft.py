@@ -68,9 +68,14 @@ def test_every_kernel_of_every_form_size_and_window_is_recognised(
     for name, table in tables.items():
         found = recognise(table)
         assert found is not None, name
-        # Of a window that is a sum of cosines all digits are known; zeros may keep a trace.
-        allowed = TOLERANCE if window == "povey" else 1e-12
-        assert np.abs(found.table() - table).max() <= allowed
+        # Of a window that is a sum of cosines all digits are known: zeros may keep a trace, and a
+        # number in the middle between two floats may round to the other one.
+        away = np.abs(found.table() - table)
+        if window == "povey":
+            assert away.max() <= TOLERANCE
+        else:
+            assert (away <= np.maximum(np.spacing(np.abs(table)), 1e-12)).all()
+            assert (away > 1e-12).mean() < 1e-4
 
 
 def test_the_transforms_of_whole_clips_and_of_symmetric_halves_are_recognised_too() -> None:

@@ -24,9 +24,9 @@ Needs: any graph with stored constants; meant for the frontend's, after the mode
 4. A constant that gets no smaller this way stays as it is.
 
 Leaves: the same inputs, outputs and names of the nodes that were there. Each constant differs from
-the stored one by at most `waves.TOLERANCE` of its largest value, and by nothing where its window is
-a sum of cosines. That is checked on what ONNX Runtime itself computes, as is that it folds the
-recipes away. Raises ParityError where either does not hold.
+the stored one by at most `waves.TOLERANCE` of its largest value, and by the last rounding where its
+window is a sum of cosines. That is checked on what ONNX Runtime itself computes, as is that it
+folds the recipes away. Raises ParityError where either does not hold.
 """
 
 import math
