@@ -6,6 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
+
+# A red run should mean that a change broke something: the same examples every time. To look for
+# others: pytest --hypothesis-profile=explore.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=500, deadline=None)
+settings.load_profile("same")
 
 RATE_HZ, WINDOW = 8_000, 4_000
 
