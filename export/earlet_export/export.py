@@ -133,6 +133,12 @@ def _build(
         kept=frontend,
         open_from_samples=opened_from(network, recipe, length=length, stream=stream),
     )
+    # A network that cannot stream is refused here, before the long work.
+    streaming = (
+        twin(network, traced, sample_rate_hz=recipe.data.sample_rate_hz, kept=frontend)
+        if stream == "exact"
+        else None
+    )
     waves = signals(window=recipe.data.window, sample_rate_hz=recipe.data.sample_rate_hz)
     asked = questions(waves, material.trials, window=recipe.data.window)
     scale = Scale(
@@ -171,9 +177,9 @@ def _build(
         )
     runs = {name: Runner.of(graph) for name, graph in graphs.items()}
     streams = None
-    if stream == "exact":
+    if streaming is not None:
         streams = make_streams(
-            twin(network, traced, sample_rate_hz=recipe.data.sample_rate_hz, kept=frontend),
+            streaming,
             {"fp32": traced.model} | ({"int8": int8.annotated()} if int8 else {}),
             runs,
             material,
