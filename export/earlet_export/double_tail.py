@@ -8,8 +8,8 @@ hundreds of millions, which lies that close to the middle between two floats). T
 sums: it costs nothing that could be measured.
 
 Rule. A Gemm, MatMul, ReduceMean or ReduceSum that no rounding to integers follows becomes: its
-inputs to double, the same operator, back to float. Sums that integers follow stay: their last digit
-is rounded away.
+inputs to double, the same operator, back to float. One behind another takes over its double. Sums
+that integers follow stay: their last digit is rounded away.
 
 Precondition: the quantizer's form. Where nothing is quantized nothing is changed. Postcondition:
 the same sums, rounded once.
@@ -19,6 +19,8 @@ from collections.abc import Iterable
 
 import onnx
 from onnx import TensorProto, helper
+
+from earlet_export.passes.wiring import without_unread
 
 SUMS = ("Gemm", "MatMul", "ReduceMean", "ReduceSum")
 
@@ -41,6 +43,8 @@ def double_tail(model: onnx.ModelProto) -> onnx.ModelProto:
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(kept)
+    # A sum that only sums read is wanted in double alone.
+    without_unread(changed)
     return changed
 
 
@@ -67,7 +71,7 @@ def _in_double(node: onnx.NodeProto, cast: dict[str, str]) -> list[onnx.NodeProt
     own = onnx.NodeProto()
     own.CopyFrom(node)
     own.input[: len(numbers)] = [cast.get(name, "") for name in numbers]
-    own.output[0] = f"{node.output[0]}.sum"
+    own.output[0] = cast[node.output[0]] = f"{node.output[0]}.sum"
     return [*made, own, _cast(own.output[0], node.output[0], TensorProto.FLOAT)]
 
 

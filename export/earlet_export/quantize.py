@@ -24,6 +24,7 @@ from earlet_export.calibrate import Ranges as Ranges
 from earlet_export.calibrate import observe as observe  # who quantizes calibrates first
 from earlet_export.double_tail import double_tail
 from earlet_export.quiet import quiet
+from earlet_export.round_early import round_early
 from earlet_export.widen import widen
 
 # Operators with trained weights: the ones worth ranking, and worth the most in int8.
@@ -78,7 +79,7 @@ def annotated(
     result.producer_name, result.producer_version = "earlet", ""
     del result.graph.value_info[:]
     del result.metadata_props[:]
-    return result
+    return round_early(result)
 
 
 def layers(model: onnx.ModelProto) -> list[str]:

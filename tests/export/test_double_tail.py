@@ -52,6 +52,9 @@ def test_the_order_of_the_sum_changes_float_and_not_the_double_tail() -> None:
     for other in doubles[1:]:
         np.testing.assert_array_equal(doubles[0], other)
     np.testing.assert_allclose(doubles[0], floats[0], rtol=1e-5, atol=1e-4)
+    # What the mean hands to the layer is not rounded on its way.
+    casts = [node for node in double_tail(graphs[0]).graph.node if node.op_type == "Cast"]
+    assert [node.output[0] for node in casts] == ["shuffled.double", "weight.double", "logits"]
 
 
 def test_only_what_no_integers_follow_is_in_double(

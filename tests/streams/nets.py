@@ -24,13 +24,13 @@ CHANNELS, BINS = 2, 6
 class Picture(nn.Module):
     """A network whose features are the waveform itself, as a picture [B, C, F, N]."""
 
-    def __init__(self, model: nn.Module, *, frames: int) -> None:
+    def __init__(self, model: nn.Module, *, frames: int, channels: int = CHANNELS) -> None:
         super().__init__()
         self.model = model
-        self.frames = frames
+        self.shape = (channels, CHANNELS * BINS // channels, frames)
 
     def features(self, waveform: Tensor) -> Tensor:
-        return waveform.reshape(-1, CHANNELS, BINS, self.frames)
+        return waveform.reshape(-1, *self.shape)
 
 
 class Residual(nn.Module):

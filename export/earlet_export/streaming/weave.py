@@ -7,9 +7,10 @@ Rules.
 2. A node that streams reads its stretch of that Concat (a Slice); so does the tail, a window's.
 3. Behind a DequantizeLinear it is the integers that are kept: a quarter of the bytes, and the same
    integers that the offline graph computes with.
-4. Integers of [B, C, F, N] are kept channels last, [B, F, N, C]. ONNX Runtime's int8 convolutions
-   compute in that order: the transposes written here meet those that it puts around them, and
-   vanish. And one moment's channels are then bytes in a row, where a state ends or begins.
+4. Integers of a map [B, C, N, F] (or [B, C, F, N]) are kept channels last. ONNX Runtime's int8
+   convolutions compute in that order: the transposes written here meet those that it puts around
+   them, and vanish. One moment's channels are then bytes in a row, where a state ends or begins.
+   (Not of a single channel, which lies the same either way.)
 5. A Slice along time becomes nothing (what it cuts off is a delay); a Reshape gets the new number
    of steps.
 
@@ -30,7 +31,7 @@ from earlet_export.streaming.plan import Plan, Reading
 
 # Beyond the end of any tensor.
 _END = np.iinfo(np.int64).max
-# [B, C, F, N] <-> [B, F, N, C].
+# [B, C, N, F] <-> [B, N, F, C].
 _TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 _DTYPES: dict[int, Literal["float32", "uint8", "int8"]] = {
     TensorProto.FLOAT: "float32",
@@ -130,12 +131,14 @@ class _Loom:
 
     def _axis(self, tensor: str) -> int:
         """Of time, in the order in which the tensor is kept."""
-        return 2 if self._channels_last(tensor) else self.plan.flows[tensor].axis
+        axis = self.plan.flows[tensor].axis
+        return _TO_LAST.index(axis) if self._channels_last(tensor) else axis
 
     def _channels_last(self, tensor: str) -> bool:
         """Rule 4."""
-        picture = len(self.plan.shapes[tensor]) == 4 and self.plan.flows[tensor].axis == 3
-        return picture and self.kinds[tensor] != TensorProto.FLOAT
+        shape = self.plan.shapes[tensor]
+        is_map = len(shape) == 4 and shape[1] > 1 and self.plan.flows[tensor].axis >= 2
+        return is_map and self.kinds[tensor] != TensorProto.FLOAT
 
     def _view(self, tensor: str, reading: Reading, *, slack: int) -> str:
         """The stretch of a tensor that a node reads (rules 2 and 3).

@@ -14,9 +14,13 @@ from earlet_export.studies.options import Size
 from earlet_export.studies.part import part
 from earlet_export.studies.sets import ClassSet
 from earlet_export.studies.variant import Variant
+from earlet_train.recipe import Recipe
 
 # Recordings of a label, below which nothing is learned of it, or its recall is a throw of dice.
 FEWEST = {"train": 8, "dev": 4, "eval": 4}
+# Of the weights, a step: in the few hundred steps of a cut training an average over a hundred of
+# them (0.99) is still full of the random weights at the beginning.
+AVERAGING = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,3 +112,15 @@ def shared(
     """Values of the seeds that both rows have, in the same order."""
     seeds = sorted(first.keys() & second.keys())
     return [first[seed] for seed in seeds], [second[seed] for seed in seeds]
+
+
+def training_in_words(recipe: Recipe, taken: Recipe) -> list[str]:
+    """How a cut training differs from the recipe's own; nothing where it is as long."""
+    own, now = recipe.training, taken.training
+    if now.epochs == own.epochs:
+        return []
+    return [
+        f"{recipe.name}: {now.epochs} epochs instead of {own.epochs}, in batches of "
+        f"{now.batch_size} instead of {own.batch_size}, averaged weights that move by "
+        f"{1 - now.averaging:.0%} a step instead of {1 - own.averaging:.0%}."
+    ]

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from earlet.errors import RecipeError
-from earlet_export.studies.classes import PerLabel, check_base, class_part, in_words
+from earlet_export.studies.classes import (
+    AVERAGING,
+    PerLabel,
+    check_base,
+    class_part,
+    in_words,
+    training_in_words,
+)
 from earlet_export.studies.diffres_findings import Row, find_diffres
 from earlet_export.studies.options import Size
 from earlet_export.studies.sets import ClassSet, class_sets
@@ -141,7 +148,7 @@ def _changes(recipe: Recipe, *, hop_samples: int, size: Size) -> dict[str, Any]:
         "training.patience": 0,
     }
     if not size.full:
-        changes["training.batch_size"] = BATCH
+        changes |= {"training.batch_size": BATCH, "training.averaging": AVERAGING}
     told = tomllib.loads(recipe.text).get("augmentation", [])
     own = recipe.frontend.settings
     wider, longer = MELS / own.mels, own.hop_samples / hop_samples
@@ -175,9 +182,4 @@ def _changes_in_words(recipe: Recipe, base: Recipe) -> list[str]:
             f"{recipe.name}: a frame every {1e3 * hop / rate:g} ms, not 10: with the most frames "
             "saved the network would have too few left of so short a window."
         )
-    if base.training.epochs != recipe.training.epochs:
-        told.append(
-            f"{recipe.name}: {base.training.epochs} epochs instead of {recipe.training.epochs}, in "
-            f"batches of {base.training.batch_size} instead of {recipe.training.batch_size}."
-        )
-    return told
+    return [*told, *training_in_words(recipe, base)]

@@ -7,7 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from earlet_export.studies.classes import PerLabel, check_base, class_part, in_words
+from earlet_export.studies.classes import (
+    AVERAGING,
+    PerLabel,
+    check_base,
+    class_part,
+    in_words,
+    training_in_words,
+)
 from earlet_export.studies.options import Size
 from earlet_export.studies.relevance_findings import Row, find_relevance
 from earlet_export.studies.sets import ClassSet, class_sets
@@ -135,6 +142,7 @@ def _base(recipe: Recipe, *, size: Size) -> Recipe:
             {
                 "training.epochs": epochs,
                 "training.batch_size": BATCH,
+                "training.averaging": AVERAGING,
                 # Every row for as long as every other.
                 "training.patience": 0,
             },
@@ -202,9 +210,4 @@ def _changes_in_words(recipe: Recipe, row: Recipe) -> list[str]:
         f"{s.low_hz:g} to {s.high_hz or rate / 2:g} Hz (published: 46.4, 23.2 and 16.0 ms, the "
         "whole band)."
     ]
-    if row.training.epochs != recipe.training.epochs:
-        told.append(
-            f"{recipe.name}: {row.training.epochs} epochs instead of {recipe.training.epochs}, in "
-            f"batches of {row.training.batch_size} instead of {recipe.training.batch_size}."
-        )
-    return told
+    return [*told, *training_in_words(recipe, row)]

@@ -41,25 +41,30 @@ def factored_kernels(taper: Floats, n1: int, n2: int, bins: int) -> dict[str, Fl
     between = np.arange(1, n1 // 2)
     cosine, sine = fourier_rows(np.arange(n1 // 2 + 1), np.arange(taps), n1)
     # Real and imaginary part of a k1 side by side: laid out so, the outer matrices can take them
-    # as they come.
+    # as they come. k1 = 0 and k1 = n1 / 2 are real, and make up the first such pair.
     pairs = np.stack([cosine[between], sine[between]], axis=1).reshape(-1, taps)
     rows = np.concatenate([cosine[[0, n1 // 2]], pairs])
     whole = np.pad(taper, (0, taps * n2 - len(taper)))
     inner = whole.reshape(taps, n2).T[:, None, :] * rows[None]  # [N2, N1 rows, taps]
-    first_bins = n1 * np.arange(n2 // 2 + 1)
-    last_bins = n1 // 2 + n1 * np.arange(n2 // 2)
-    outer, order = [], [first_bins, last_bins]
+    # The pair of the two real ones has n2 + 1 bins, every other one n2: those get a row of zeros
+    # more, so that one product makes them all.
+    ends = [n1 * np.arange(n2 // 2 + 1), n1 // 2 + n1 * np.arange(n2 // 2)]
+    outer = np.zeros((n1 // 2, 2, n2 + 1, 2, n2))
+    for half, k in enumerate(ends):
+        at = slice(0, len(k)) if half == 0 else slice(n2 + 1 - len(k), n2 + 1)
+        outer[0, :, at, half] = fourier_rows(k, np.arange(n2), n)
+    of_row = np.full((n1 // 2, n2 + 1), n)  # n: no bin
+    of_row[0] = np.concatenate(ends)
     for k1 in between:
         k = k1 + n1 * np.arange(n2)
         real, imaginary = fourier_rows(k, np.arange(n2), n)
-        outer.append(np.block([[real, -imaginary], [imaginary, real]]))
-        order.append(np.minimum(k, n - k))
+        outer[k1, 0, :n2] = np.stack([real, -imaginary], axis=1)
+        outer[k1, 1, :n2] = np.stack([imaginary, real], axis=1)
+        of_row[k1, :n2] = np.minimum(k, n - k)
     return {
         "inner": inner.reshape(n, 1, taps),
-        "first": np.concatenate(fourier_rows(first_bins, np.arange(n2), n)),
-        "last": np.concatenate(fourier_rows(last_bins, np.arange(n2), n)),
-        "outer": np.stack(outer),
-        "order": np.argsort(np.concatenate(order), kind="stable")[:bins],
+        "outer": outer.reshape(n1 // 2, 2 * (n2 + 1), 2 * n2),
+        "order": np.argsort(of_row.ravel(), kind="stable")[:bins],
     }
 
 
