@@ -10,7 +10,7 @@ DEMO ?= build/demo
 # One process a core, each with a share of the files; torch's threads sleep while they wait.
 TESTS := OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign streaming export-all lengths arm clean
+.PHONY: help setup test test-slow check lint format demo frontends augmentations systems foreign streaming events export-all lengths arm clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,19 @@ streaming: setup  ## streams against windows: equality, cost, 64 at once, soak; 
 		--markdown > build/streaming/bench.md
 	$(EARLET) study streaming --out build/streaming
 	(cat build/streaming/bench.md; echo; cat build/streaming/streaming.md) > benchmarks/results/streaming.md
+
+# Calls in half of which the voice turns synthetic half-way: mixed once (remove them to mix anew),
+# six or seven for each person. What the shipped policy was tuned on is the calls of dev.
+CALLS := build/events/calls
+
+events: setup  ## alarms on hours of calls: how often false, how soon right (DATA=corpus; BUNDLE=...)
+	@test -n "$(DATA)" || { echo "make events: give the corpus that calls are to be mixed from," \
+		"DATA=corpus (make one: earlet corpus build --size standard --out corpus)" >&2; exit 2; }
+	test -e $(CALLS)/dev || $(EARLET) corpus long $(DATA) --split dev --minutes 5 --count 60 --out $(CALLS)/dev
+	test -e $(CALLS)/eval || $(EARLET) corpus long $(DATA) --split eval --minutes 5 --count 72 --out $(CALLS)/eval
+	$(EARLET) events $(or $(BUNDLE),default) --data $(CALLS)/eval --data $(CALLS)/dev --attacks --corpus $(DATA) \
+		--markdown --picture build/events/events.png > build/events/events.md
+	cp build/events/events.md build/events/events.png benchmarks/results/
 
 export-all: setup  ## every trained run (RUNS=folder) through the export: one table
 	$(EARLET) study exports --runs $(or $(RUNS),build) --out build/exports \

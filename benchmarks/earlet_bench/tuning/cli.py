@@ -1,4 +1,4 @@
-"""The verbs `earlet tune` and `earlet events`: decisions over time, on labelled long recordings."""
+"""The verb `earlet tune`: decisions over time, chosen on labelled long recordings."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from earlet.errors import MissingExtra, UsageError
+from earlet.errors import UsageError
+from earlet_bench.tuning.events_cli import events
+from earlet_bench.tuning.options import Json, Precision, Threads
 
 if TYPE_CHECKING:
     from earlet.bundle import Bundle
     from earlet.events import EventPolicy
-    from earlet_bench.tuning.hear import Track
     from earlet_bench.tuning.page import Row
     from earlet_bench.tuning.search import Tried
 
-TUNE_SCHEMA, EVENTS_SCHEMA = "earlet.tune/1", "earlet.events/1"
+__all__ = ["events", "tune"]
 
-Precision = Annotated[
-    str | None, typer.Option(help="int8 or fp32 [default: the bundle's own choice].")
-]
-Threads = Annotated[int, typer.Option(help="Processor threads.", min=1)]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+TUNE_SCHEMA = "earlet.tune/1"
 
 
 def tune(
@@ -82,17 +79,24 @@ def tune(
     from earlet.manifest import canonical_json
     from earlet_bench.progress import on_stderr
     from earlet_bench.tuning.hear import check_sought
+    from earlet_bench.tuning.listening import (
+        check_picture,
+        hear_all,
+        read_sets,
+        row_of,
+        short_name,
+    )
     from earlet_bench.tuning.page import in_words, markdown, table
     from earlet_bench.tuning.search import Grid, choose, search
 
     opened = find(bundle)
     target = _target(opened, out=out, write=write)
-    _check_picture(picture)
+    check_picture(picture)
     positive = opened.manifest.positive
-    sets = _read_sets([data, *(held_out or [])])
+    sets = read_sets([data, *(held_out or [])])
     for recordings in sets:
         check_sought(recordings, positive=positive)
-    heard = [_hear(opened, r, precision=precision, threads=threads) for r in sets]
+    heard = [hear_all(opened, r, precision=precision, threads=threads) for r in sets]
     grid = Grid(cool_down_s=cool_down, silence_s=silence)
     with on_stderr() as progress:
         tried = search(
@@ -103,12 +107,12 @@ def tune(
             on_policy=progress.step,
         )
     best = choose(tried, most_per_hour=false_alarms)
-    names = [_name(folder) for folder in [data, *(held_out or [])]]
+    names = [short_name(folder) for folder in [data, *(held_out or [])]]
     fallback = untuned(opened.manifest.threshold)
-    rows = [_row("untuned", fallback, heard[0], data=names[0], positive=positive)]
+    rows = [row_of("untuned", fallback, heard[0], data=names[0], positive=positive)]
     if best is not None:
         rows += [
-            _row("tuned", best.policy, tracks, data=name, positive=positive)
+            row_of("tuned", best.policy, tracks, data=name, positive=positive)
             for tracks, name in zip(heard, names, strict=True)
         ]
     record = _record(opened, rows, tried, precision=precision, allowed=false_alarms)
@@ -146,73 +150,6 @@ def tune(
         raise typer.Exit(1)
 
 
-def events(
-    bundles: Annotated[
-        list[str],
-        typer.Argument(metavar="BUNDLE...", help="Bundle folders, or names of shipped detectors."),
-    ],
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="DIR", help="Long recordings: a folder with segments.csv; repeatable."
-        ),
-    ],
-    precision: Precision = None,
-    threads: Threads = 1,
-    attacks: Annotated[
-        bool, typer.Option("--attacks", help="Also say how soon each synthesizer was found.")
-    ] = False,
-    as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the table as Markdown, to paste.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Judge a detector's events on long recordings: false alarms per hour, time to detection.
-
-    With the policy of its manifest, which `earlet tune` wrote, and with the untuned one beside it.
-    95 % intervals resample whole speakers.
-
-    \b
-    Example:
-        earlet events bundle-tuned --data calls/eval
-        earlet events bundle-tuned other-tuned --data calls/eval --markdown
-    """  # noqa: D301
-    from earlet.bundle import find
-    from earlet.events import untuned
-    from earlet.manifest import canonical_json
-    from earlet_bench.tuning.hear import check_sought
-    from earlet_bench.tuning.page import in_words, markdown, system_table, table
-
-    opened = [find(name) for name in bundles]
-    sets = _read_sets(data)
-    for one in opened:
-        for recordings in sets:
-            check_sought(recordings, positive=one.manifest.positive)
-    rows: list[Row] = []
-    for one in opened:
-        manifest = one.manifest
-        policies = {f"{manifest.name} untuned": untuned(manifest.threshold)}
-        if manifest.events is not None:
-            policies[f"{manifest.name} tuned"] = manifest.events
-        for recordings, folder in zip(sets, data, strict=True):
-            tracks = _hear(one, recordings, precision=precision, threads=threads)
-            rows += [
-                _row(what, policy, tracks, data=_name(folder), positive=manifest.positive)
-                for what, policy in policies.items()
-            ]
-    if as_json:
-        record = {"schema": EVENTS_SCHEMA, "rows": [row.record() for row in rows]}
-        typer.echo(canonical_json(record), nl=False)
-        return
-    for line in (markdown if as_markdown else table)(rows):
-        typer.echo(line)
-    for line in system_table(rows) if attacks else []:
-        typer.echo(line)
-    if not as_markdown:
-        for what, policy in {row.what: row.policy for row in rows}.items():
-            typer.echo(f"{what}: {in_words(policy)}")
-
-
 def _target(bundle: "Bundle", *, out: Path | None, write: bool) -> Path | None:
     """Where the new bundle goes. Raises UsageError early, before anything is heard."""
     from earlet.bundle import SHIPPED
@@ -241,47 +178,6 @@ def _write(bundle: "Bundle", target: Path, *, policy: "EventPolicy", point: Any,
 
     files = with_events(bundle, policy=policy, point=point, told=told)
     write_bundle(target, files, replace=target == bundle.path, check=check_written)
-
-
-def _read_sets(folders: Sequence[Path]) -> list[Any]:
-    from earlet.segments import read_segments
-    from earlet_bench.tuning.hear import seconds_of
-
-    sets = [read_segments(folder) for folder in folders]
-    for recording in (r for recordings in sets for r in recordings):
-        seconds_of(recording)
-    return sets
-
-
-def _hear(
-    bundle: "Bundle", recordings: Sequence[Any], *, precision: str | None, threads: int
-) -> "list[Track]":
-    from earlet.detector import Detector
-    from earlet_bench.progress import on_stderr
-    from earlet_bench.tuning.hear import hear, seconds_of
-
-    detector = Detector(bundle, precision=precision, threads=threads)
-    with on_stderr() as progress:
-        seconds = round(sum(seconds_of(one) for one in recordings))
-        progress.stage("listening, in s of sound", seconds)
-        return [hear(detector, one, on_second=progress.step) for one in recordings]
-
-
-def _row(
-    what: str, policy: "EventPolicy", tracks: "Sequence[Track]", *, data: str, positive: str
-) -> "Row":
-    from earlet_bench.tuning.judge import figures, outcomes
-    from earlet_bench.tuning.page import Row
-
-    found = outcomes(policy, tracks, positive=positive)
-    hours = sum(track.duration_s for track in tracks) / 3600
-    return Row(
-        what=what,
-        data=data,
-        policy=policy,
-        figures=figures(found, hours=hours),
-        outcomes=found,
-    )
 
 
 def _record(
@@ -314,19 +210,3 @@ def _record(
             if one.figures.median_latency_s is not None
         ],
     }
-
-
-def _name(folder: Path) -> str:
-    """`calls/dev` -> `calls/dev`: the last two parts tell sets of equal names apart."""
-    return "/".join(folder.resolve().parts[-2:])
-
-
-def _check_picture(file: Path | None) -> None:
-    from importlib.util import find_spec
-
-    if file is None:
-        return
-    if find_spec("matplotlib") is None:
-        raise MissingExtra(module="matplotlib", extra="bench")
-    if not file.parent.is_dir():
-        raise UsageError(f"there is no folder {file.parent} for the picture. Make it first.")

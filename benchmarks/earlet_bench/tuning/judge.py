@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earlet.events import Event, EventPoint, EventPolicy, Events
+from earlet.segments import Segment
 from earlet_bench.evaluation.intervals import RESAMPLES, SEED, Estimate, estimates
 from earlet_bench.tuning.hear import Track
 
@@ -128,38 +129,59 @@ def as_alarms(told: Sequence[Event]) -> list[Alarm]:
 
 def outcome(events: Sequence[Alarm], track: Track, *, positive: str) -> Outcome:
     """Alarms of a recording -> what of it was found, and what else was seen."""
-    grace_s = max(end_s - start_s for start_s, end_s, _ in track.verdicts)
-    sought = track.recording.sought(positive)
-    # A stretch is also found by what is known until a window after it, or until the next begins.
-    until_s = [min(a.end_s + grace_s, b.start_s) for a, b in pairwise(sought)]
-    until_s += [min(s.end_s + grace_s, max(track.duration_s, s.end_s)) for s in sought[-1:]]
-    targets, repeats, inside = [], 0, 0
-    for stretch, last_s in zip(sought, until_s, strict=True):
-        known = [e.known_s for e in events if stretch.start_s < e.known_s <= last_s]
-        inside += len(known)
-        repeats += max(0, len(known) - 1)
+    parts, placed = covered(track, positive=positive), places(events, track, positive=positive)
+    first_of = {place: alarm for alarm, place in reversed(list(zip(events, placed, strict=True)))}
+    targets = []
+    for place, (stretch, _) in enumerate(parts):
+        found = first_of.get(place)
         targets.append(
             Target(
                 system=stretch.system,
                 duration_s=stretch.end_s - stretch.start_s,
-                latency_s=known[0] + track.lag_s - stretch.start_s if known else None,
+                latency_s=None if found is None else found.known_s + track.lag_s - stretch.start_s,
             )
         )
-    covered = [(s.start_s, last_s) for s, last_s in zip(sought, until_s, strict=True)]
-    covered_s = sum(last - first for first, last in covered)
+    covered_s = sum(last_s - stretch.start_s for stretch, last_s in parts)
     standing_s = sum(
-        e.until_s - e.known_s - sum(_shared_s((e.known_s, e.until_s), part) for part in covered)
+        e.until_s
+        - e.known_s
+        - sum(_shared_s((e.known_s, e.until_s), (s.start_s, last_s)) for s, last_s in parts)
         for e in events
     )
+    false_alarms = placed.count(None)
     return Outcome(
         name=track.recording.name,
         speaker=track.recording.speaker,
         free_h=max(0.0, track.duration_s - covered_s) / 3600,
         standing_h=max(0.0, standing_s) / 3600,
-        false_alarms=len(events) - inside,
-        repeats=repeats,
+        false_alarms=false_alarms,
+        repeats=len(events) - false_alarms - len(set(placed) - {None}),
         targets=tuple(targets),
     )
+
+
+def covered(track: Track, *, positive: str) -> list[tuple[Segment, float]]:
+    """The sought stretches, each with the moment until which an event still finds it.
+
+    That is a window after its end, unless the next begins or the sound is over before.
+    """
+    grace_s = max(end_s - start_s for start_s, end_s, _ in track.verdicts)
+    sought = track.recording.sought(positive)
+    until_s = [min(a.end_s + grace_s, b.start_s) for a, b in pairwise(sought)]
+    until_s += [min(s.end_s + grace_s, max(track.duration_s, s.end_s)) for s in sought[-1:]]
+    return list(zip(sought, until_s, strict=True))
+
+
+def places(events: Sequence[Alarm], track: Track, *, positive: str) -> list[int | None]:
+    """Of each alarm which of `covered` it tells of; None where it is false.
+
+    The first of a stretch found it, the others repeat it.
+    """
+    parts = list(enumerate(covered(track, positive=positive)))
+    return [
+        next((k for k, (s, last_s) in parts if s.start_s < one.known_s <= last_s), None)
+        for one in events
+    ]
 
 
 def figures(

@@ -7,11 +7,12 @@ from typing import Any
 
 from earlet.events import EventPolicy
 from earlet_bench.evaluation.intervals import Estimate
-from earlet_bench.tuning.judge import Figures, Outcome, Target
+from earlet_bench.tuning.judge import Figures, Outcome
 
 HEADS = (
     *("what", "data", "hours", "false alarms per hour", "found"),
-    *("median latency", "90 % within", "goes by unnoticed", "stands falsely", "repeats"),
+    *("time to detection: half within", "90 % within"),
+    *("goes by unnoticed", "stands falsely", "repeats"),
 )
 
 
@@ -56,10 +57,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Lines for a terminal, columns under each other."""
-    return _aligned([HEADS, *(cells(row) for row in rows)])
-
-
-def _aligned(shown: Sequence[Sequence[str]]) -> list[str]:
+    shown = [HEADS, *(cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in shown]
     return [line.rstrip() for line in lines]
@@ -71,36 +69,14 @@ def markdown(rows: Sequence[Row]) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in shown]
 
 
-def system_table(rows: Sequence[Row]) -> list[str]:
-    """By synthesizer: how many of its stretches were found, and after how long half of them."""
-    shown: list[tuple[str, ...]] = [("system", *(f"{row.what}, {row.data}" for row in rows))]
-    held = [
-        {system: [t for o in row.outcomes for t in o.targets if t.system == system] for system in s}
-        for row, s in ((row, {t.system for o in row.outcomes for t in o.targets}) for row in rows)
-    ]
-    for system in sorted({name for own in held for name in own}):
-        shown.append((system, *(_found(own.get(system, [])) for own in held)))
-    return _aligned(shown)
-
-
-def _found(targets: Sequence[Target]) -> str:
-    """`5 of 6, half within 7.3 s`."""
-    if not targets:
-        return ""
-    latencies = sorted(math.inf if t.latency_s is None else t.latency_s for t in targets)
-    half = latencies[(len(latencies) - 1) // 2]
-    hits = sum(math.isfinite(one) for one in latencies)
-    words = f"{hits} of {len(targets)}"
-    return words if math.isinf(half) else f"{words}, half within {half:.1f} s"
-
-
 def in_words(policy: EventPolicy) -> str:
     """One sentence."""
     smoothed = f"smoothed over {policy.smoothing_s:g} s" if policy.smoothing_s else "as it is"
+    lasted = f"once it has lasted {policy.minimum_s:g} s" if policy.minimum_s else "at once"
     return (
-        f"the score, {smoothed}, begins an event at {policy.on_threshold:+.2f} once it has lasted "
-        f"{policy.minimum_s:g} s, and ends it below {policy.off_threshold:+.2f} or after "
-        f"{policy.silence_s:g} s of silence; then none for {policy.cool_down_s:g} s"
+        f"the score, {smoothed}, begins an event at {policy.on_threshold:+.2f} {lasted}, and ends "
+        f"it below {policy.off_threshold:+.2f} or after {policy.silence_s:g} s of silence; then "
+        f"none for {policy.cool_down_s:g} s"
     )
 
 
