@@ -189,7 +189,7 @@ def _policies(sitting: Sitting) -> str:
         words = f"- **{one.what}**: {in_words(one.policy)}."
         point = one.bundle.manifest.event_point
         if one.kind == "untuned":
-            words += " Round numbers, chosen on no data."
+            words += " Round numbers around the bundle's threshold, chosen on no long recordings."
         elif point is not None:
             words += (
                 f" Chosen by `earlet tune` on {point.data} ({point.hours:.2f} h): there "

@@ -130,7 +130,7 @@ def test_the_page_explains_itself(
     for column in shown[1:]:
         assert f"- **{column.partition(':')[0]}**:" in words or column == "90 % within"
     assert f"- **small tuned**: {in_words(LAZY)}. Chosen by `earlet tune` on mixed/dev" in words
-    assert "Round numbers, chosen on no data." in words
+    assert "Round numbers around the bundle's threshold, chosen on no long rec" in words
     assert "| A01, a tone generator | yes | 2 of 2, half within" in words
     assert re.search(r"- small 0\.1\.0 \([0-9a-f]{8}\), int8: a verdict of 0\.5 s of sound", words)
     assert "onnxruntime" in words
