@@ -48,6 +48,43 @@ def test_a_picture_too_small_for_four_pools_is_refused() -> None:
             Lcnn(LcnnSettings(), shape=shape, classes=2)
 
 
+VALID = LcnnSettings(lstms=0, time_edges="valid", last_pool="frequency")
+
+
+def test_with_valid_edges_a_moment_is_the_same_in_every_window_that_holds_it() -> None:
+    torch.manual_seed(0)
+    model = Lcnn(VALID, shape=(1, 20, 130), classes=2).eval()
+    x = torch.randn(1, 1, 20, 162)
+    with torch.no_grad():
+        early, late = model.body(x[..., :130]), model.body(x[..., 32:])
+    # Four columns of 8 frames later.
+    torch.testing.assert_close(early[..., 4:], late[..., :-4], atol=1e-5, rtol=0)
+    assert early.shape[3] == 10
+    zeros = Lcnn(LcnnSettings(lstms=0), shape=(1, 20, 130), classes=2).eval()
+    zeros.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        early, late = zeros.body(x[..., :130]), zeros.body(x[..., 32:])
+    assert (early[..., 2:] - late[..., :-2]).abs().max() > 1e-3, "padding should have shown"
+
+
+def test_valid_edges_leave_the_frames_of_the_module_s_table_and_the_same_weights() -> None:
+    model = Lcnn(VALID, shape=(1, 60, 402), classes=2).eval()
+    left = []
+    for module in model.body:
+        module.register_forward_hook(lambda _m, _i, out: left.append(out.shape[3]))
+    model(torch.zeros(1, 1, 60, 402))
+    assert list(dict.fromkeys(left)) == [398, 199, 197, 98, 96, 48, 46, 44]
+    published = Lcnn(LcnnSettings(lstms=0), shape=(1, 60, 402), classes=2)
+    assert published.state_dict().keys() == model.state_dict().keys()
+
+
+def test_valid_edges_that_leave_no_frame_are_refused() -> None:
+    # Backwards from one: + 2, + 2, x 2, + 2, x 2, + 2, x 2, + 4.
+    assert Lcnn(VALID, shape=(1, 60, 56), classes=2).eval()(torch.zeros(1, 1, 60, 56)).shape[1] == 2
+    with pytest.raises(ValueError, match="found 55 frames, of which convolutions without padding"):
+        Lcnn(VALID, shape=(1, 60, 55), classes=2)
+
+
 class Behind(nn.Module):
     """The model behind a frontend that only gives the samples the picture's shape."""
 

@@ -192,6 +192,51 @@ def test_the_gradient_reaches_everything_that_is_used(settings: Res2NetSettings)
     assert float(first.abs().max()) > 0
 
 
+@pytest.mark.parametrize(("first", "stride"), [(True, 1), (True, 2), (False, 1)])
+def test_valid_edges_change_only_what_padding_had_a_part_in(first: bool, stride: int) -> None:
+    """The groups, what is added and what is joined lie over the same moments as with zeros."""
+    torch.manual_seed(3)
+    zeros, valid = (
+        FirstBlock(settings, 24, 16, stride=stride) if first else Block(settings, 32, 16)
+        for settings in (Res2NetSettings(), Res2NetSettings(time_edges="valid"))
+    )
+    learn(zeros, torch.randn(6, 24 if first else 32, 9, 26))
+    valid.load_state_dict(zeros.state_dict())
+    valid.eval()
+    for frames in (26, 27):
+        x = torch.randn(2, 24 if first else 32, 9, frames)
+        with torch.no_grad():
+            found = valid(x)
+            padded = zeros(x[..., 1:] if first else x)
+        if first:
+            # The first 3x3 lies around moment 1; only padding reached the outermost column.
+            count = (frames - 3) // stride + 1
+            assert found.shape[3] == count
+            torch.testing.assert_close(found[..., 1:], padded[..., 1:count])
+            assert not torch.allclose(found[..., 0], padded[..., 0])
+        else:
+            torch.testing.assert_close(found, padded[..., 3:-3])
+
+
+def test_with_valid_edges_a_moment_is_the_same_in_every_window_that_holds_it() -> None:
+    settings = Res2NetSettings(blocks=(1, 2, 1), channels=(8, 8, 16), time_edges="valid")
+    network = made(settings, (1, 13, 60)).eval()
+    x = torch.randn(1, 1, 13, 72)
+    with torch.no_grad():
+        early, late = (network.stages(network.stem(part)) for part in (x[..., :60], x[..., 12:]))
+    torch.testing.assert_close(early[..., 3:], late[..., :-3], atol=1e-5, rtol=0)
+    assert early.shape[3] == settings.frames_left(60) == 9
+    assert network(x).shape == (1, 2)
+
+
+def test_valid_edges_that_leave_no_frame_are_refused() -> None:
+    settings = Res2NetSettings(blocks=(1, 2), channels=(8, 8), scale=8, time_edges="valid")
+    # Backwards from one: + 14 in a block of eight groups, 2 n + 1, + 2, + 6.
+    assert made(settings, (1, 13, 39)).eval()(torch.zeros(1, 1, 13, 39)).shape == (1, 2)
+    with pytest.raises(ValueError, match="found 38 frames, of which convolutions without padding"):
+        made(settings, (1, 13, 38))
+
+
 def test_the_angular_head_measures_the_embedding() -> None:
     network = made(MPIF).eval()
     assert isinstance(network.output, AngularLinear)
@@ -216,6 +261,8 @@ def test_mpif_says_that_it_is_a_reconstruction_and_res2net_does_not() -> None:
         ({"se": 64}, "squeezes 32 channels to none"),
         ({"scale": 1}, "greater than or equal to 2"),
         ({"fusion": "mpif"}, "'none', 'views'"),
+        ({"time_edges": "valid", "fusion": "gate"}, "look at the whole window"),
+        ({"time_edges": "valid", "se": 16}, "look at the whole window"),
     ],
 )
 def test_impossible_settings_are_refused(table: dict[str, object], says: str) -> None:

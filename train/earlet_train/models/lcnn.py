@@ -23,9 +23,14 @@ value; it stands where others have a ReLU. Norms have no weights of their own.
 269,729 parameters with one output, as published. The published one is the log-odds that a sigmoid
 reads; two labels have an output each, 97 more: 269,826. Their difference is the same log-odds.
 The published code lays time first; here the kernels lie the other way round.
+
+With `time_edges = "valid"` and no LSTM (not published) nothing is invented beyond a window's ends:
+every moment of the last map is the same in every window that holds it, so that a stream computes it
+once. 402 frames become 398, 199, 197, 98, 96, 48, 46 and 44, then 22 if the last pool halves time.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -38,11 +43,15 @@ from earlet_train.ranges import Natural, Rate
 class LcnnSettings:
     """`lstms`: 0 leaves the convolutions and the mean, which int8 runs whole and which can stream.
 
-    `dropout`: behind the convolutions.
+    `dropout`: behind the convolutions. `time_edges`: what convolutions see beyond a window's ends,
+    zeros or nothing. `last_pool`: halves both axes (published), or the frequencies alone, whereby a
+    stream may answer after every 8 frames, not 16; no convolution follows, so it costs nothing.
     """
 
     lstms: Natural = 2
     dropout: Rate = 0.7
+    time_edges: Literal["zeros", "valid"] = "zeros"
+    last_pool: Literal["both", "frequency"] = "both"
 
 
 class Lcnn(Model):
@@ -60,37 +69,43 @@ class Lcnn(Model):
                 f"found features of {bins} x {frames}, expected at least 16 x 16, which four pools "
                 "halve to one: use more bins, or a longer window"
             )
+        edge = 1 if settings.time_edges == "zeros" else 0
         self.body = nn.Sequential(
-            nn.Conv2d(channels, 64, 5, padding=2),
+            nn.Conv2d(channels, 64, 5, padding=(2, 2 * edge)),
             MaxFeatureMap(),
             nn.MaxPool2d(2),
             nn.Conv2d(32, 64, 1),
             MaxFeatureMap(),
             norm(32),
-            nn.Conv2d(32, 96, 3, padding=1),
+            nn.Conv2d(32, 96, 3, padding=(1, edge)),
             MaxFeatureMap(),
             nn.MaxPool2d(2),
             norm(48),
             nn.Conv2d(48, 96, 1),
             MaxFeatureMap(),
             norm(48),
-            nn.Conv2d(48, 128, 3, padding=1),
+            nn.Conv2d(48, 128, 3, padding=(1, edge)),
             MaxFeatureMap(),
             nn.MaxPool2d(2),
             nn.Conv2d(64, 128, 1),
             MaxFeatureMap(),
             norm(64),
-            nn.Conv2d(64, 64, 3, padding=1),
+            nn.Conv2d(64, 64, 3, padding=(1, edge)),
             MaxFeatureMap(),
             norm(32),
             nn.Conv2d(32, 64, 1),
             MaxFeatureMap(),
             norm(32),
-            nn.Conv2d(32, 64, 3, padding=1),
+            nn.Conv2d(32, 64, 3, padding=(1, edge)),
             MaxFeatureMap(),
-            nn.MaxPool2d(2),
+            nn.MaxPool2d(2 if settings.last_pool == "both" else (2, 1)),
             nn.Dropout(settings.dropout),
         )
+        if frames_left(self.body, frames) < 1:
+            raise ValueError(
+                f"found {frames} frames, of which convolutions without padding leave none: use a "
+                'longer window, a shorter hop, or time_edges = "zeros"'
+            )
         width = 32 * (bins // 16)
         self.lstms = nn.ModuleList(
             nn.LSTM(width, width // 2, batch_first=True, bidirectional=True)
@@ -117,6 +132,17 @@ class MaxFeatureMap(nn.Module):
         """[B, 2 W, F, N] -> [B, W, F, N]."""
         one, other = x.chunk(2, dim=1)
         return torch.maximum(one, other)
+
+
+def frames_left(body: nn.Sequential, frames: int) -> int:
+    """Of so many frames; what goes along time is convolutions and pools."""
+    for part in body:
+        if isinstance(part, nn.Conv2d):
+            frames += 2 * int(part.padding[1]) - (part.kernel_size[1] - 1)
+        elif isinstance(part, nn.MaxPool2d):
+            size = part.kernel_size
+            frames //= size if isinstance(size, int) else size[1]
+    return frames
 
 
 def norm(width: int) -> nn.Module:

@@ -16,6 +16,11 @@ reconstruction of MPIF-Res2Net (`earlet_train.models.fusion`). Written from the 
 With two labels and one input channel 883,806 parameters, with `se = 16` 923,102, as published.
 The base of MPIF-Res2Net is blocks (2, 2, 2, 2), scale 8: 1,003,884, and 1,114,896 with
 `fusion = "views"`; that base is published with `head = "angular"` (two biases fewer).
+
+With `time_edges = "valid"` (not published) nothing is invented beyond a window's ends: every moment
+is the same in every window that holds it, so that a stream computes it once. A 3x3 then takes a
+frame off either end; in a block the groups take one more each, and all that is joined is cut to the
+moments that the last one has.
 """
 
 import math
@@ -23,6 +28,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -41,7 +47,8 @@ class Res2NetSettings:
     `scale` groups in each block, each of floor(channels * base_width / 64) channels.
     `stem`: channels of the three first convolutions. `se`: by how much squeeze-and-excitation
     squeezes (published: 16); 0 = none. `fusion`: what the link from group to group does; all but
-    "none" are reconstructions. `head`: "angular" goes with the A-Softmax loss.
+    "none" are reconstructions. `head`: "angular" goes with the A-Softmax loss. `time_edges`: what
+    is beyond a window's ends, zeros or nothing.
     """
 
     blocks: Annotated[tuple[Count, ...], Field(min_length=1)] = (3, 4, 6, 3)
@@ -52,6 +59,7 @@ class Res2NetSettings:
     se: Natural = 0
     fusion: Fusion = "none"
     head: Literal["linear", "angular"] = "linear"
+    time_edges: Literal["zeros", "valid"] = "zeros"
 
     def __post_init__(self) -> None:
         if len(self.blocks) != len(self.channels):
@@ -70,6 +78,25 @@ class Res2NetSettings:
                 f"found se {self.se}, which squeezes {EXPANSION * narrowest} channels to none; "
                 "make it smaller, or 0 for none"
             )
+        if self.time_edges == "valid" and (self.se or self.fusion != "none"):
+            raise ValueError(
+                f'found time_edges "valid" with se {self.se} and fusion "{self.fusion}", which '
+                'look at the whole window or pad it; set se = 0 and fusion = "none", or time_edges '
+                '= "zeros"'
+            )
+
+    @property
+    def lost(self) -> int:
+        """Frames that a 3x3 takes off either end."""
+        return 1 if self.time_edges == "valid" else 0
+
+    def frames_left(self, frames: int) -> int:
+        """Of so many frames, behind the last block."""
+        frames -= 3 * 2 * self.lost
+        for i, blocks in enumerate(self.blocks):
+            frames = (frames - 2 * self.lost - 1) // (2 if i else 1) + 1
+            frames -= (blocks - 1) * 2 * (self.scale - 1) * self.lost
+        return frames
 
     def width(self, channels: int) -> int:
         """Channels of one group."""
@@ -86,12 +113,17 @@ class Res2Net(Model):
     ) -> None:
         super().__init__(settings, shape=shape, classes=classes)
         refuse_smaller(shape, halvings=len(settings.blocks) - 1)
+        if settings.frames_left(shape[2]) < 1:
+            raise ValueError(
+                f"found {shape[2]} frames, of which convolutions without padding leave none: take "
+                'longer windows in [data], a shorter hop in [frontend], or time_edges = "zeros"'
+            )
         self.settings = settings
-        width = settings.stem
+        width, edge = settings.stem, 1 - settings.lost
         self.stem = nn.Sequential(
-            *convolution(shape[0], width, kernel=3),
-            *convolution(width, width, kernel=3),
-            *convolution(width, width, kernel=3),
+            *convolution(shape[0], width, kernel=3, edge=edge),
+            *convolution(width, width, kernel=3, edge=edge),
+            *convolution(width, width, kernel=3, edge=edge),
         )
         stages: list[nn.Module] = []
         for i, (blocks, channels) in enumerate(
@@ -133,9 +165,12 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.group, wider = settings.width(channels), EXPANSION * channels
+        self.lost = settings.lost
         self.enter = nn.Sequential(*convolution(width, self.group * settings.scale, kernel=1))
         self.groups = nn.ModuleList(
-            nn.Sequential(*convolution(self.group, self.group, kernel=3, stride=stride))
+            nn.Sequential(
+                *convolution(self.group, self.group, kernel=3, stride=stride, edge=1 - self.lost)
+            )
             for _ in range(settings.scale - 1)
         )
         self.links = nn.ModuleList(
@@ -155,19 +190,26 @@ class Block(nn.Module):
         y = self.leave(torch.cat(self.looked_at(self.enter(x).split(self.group, dim=1)), dim=1))
         if self.excite is not None:
             y = y * self.excite(y)
-        out: Tensor = self.activation(y + self.shortcut(x))
+        out: Tensor = self.activation(y + self.shortcut(x, frames=y.shape[-1]))
         return out
 
     def looked_at(self, x: tuple[Tensor, ...]) -> list[Tensor]:
-        """S groups [B, W, F, N] -> the same, each having seen the ones before it."""
+        """S groups [B, W, F, N] -> the same, each having seen the ones before it.
+
+        Group i (from 1) has lost i frames at either end, if any; the last one says what is left.
+        """
         y = [self.groups[0](x[0])]
         for part, group, link in zip(x[1:-1], list(self.groups)[1:], self.links, strict=True):
-            y.append(group(part + link(y[-1])))
-        return [*y, x[-1]]
+            y.append(group(within(part, len(y) * self.lost) + link(y[-1])))
+        last = len(y)
+        return [
+            *(within(group, (last - i) * self.lost) for i, group in enumerate(y, start=1)),
+            within(x[-1], last * self.lost),
+        ]
 
-    def shortcut(self, x: Tensor) -> Tensor:
-        """As it is."""
-        return x
+    def shortcut(self, x: Tensor, *, frames: int) -> Tensor:
+        """As it is, but for the moments that the groups have lost."""
+        return within(x, len(self.groups) * self.lost)
 
 
 class FirstBlock(Block):
@@ -182,11 +224,10 @@ class FirstBlock(Block):
         self, settings: Res2NetSettings, width: int, channels: int, *, stride: int
     ) -> None:
         super().__init__(settings, width, channels, stride=stride)
-        self.pool = nn.AvgPool2d(3, stride=stride, padding=1)
+        self.stride = stride
+        self.pool = nn.AvgPool2d(3, stride=stride, padding=(1, 1 - self.lost))
         self.narrow = nn.Sequential(
-            nn.AvgPool2d(stride, stride=stride, ceil_mode=True, count_include_pad=False)
-            if stride > 1
-            else nn.Identity(),
+            averaging(stride, edge=1 - self.lost),
             *convolution(width, EXPANSION * channels, kernel=1)[:-1],
         )
 
@@ -195,16 +236,58 @@ class FirstBlock(Block):
         y: list[Tensor] = [group(part) for group, part in zip(self.groups, x[:-1], strict=True)]
         return [*y, self.pool(x[-1])]
 
-    def shortcut(self, x: Tensor) -> Tensor:
-        """Averaged to the stage's size, 1x1 to its channels."""
+    def shortcut(self, x: Tensor, *, frames: int) -> Tensor:
+        """Averaged to the stage's size, 1x1 to its channels.
+
+        A window's first 3x3 lies around moment 0, or around moment `lost`: the average begins there
+        in either case.
+        """
+        if self.lost:
+            x = x[..., self.lost : self.lost + self.stride * frames]
         narrowed: Tensor = self.narrow(x)
         return narrowed
 
 
-def convolution(width: int, wider: int, *, kernel: int, stride: int = 1) -> list[nn.Module]:
-    """Convolution, batch norm, ReLU: in this order the norm folds into the convolution."""
+def averaging(stride: int, *, edge: int) -> nn.Module:
+    """Means of stride x stride places; what is left at an odd end counts alone, if there is one."""
+    if stride == 1:
+        return nn.Identity()
+    if edge:
+        return nn.AvgPool2d(stride, stride=stride, ceil_mode=True, count_include_pad=False)
+    return Averaged(stride)
+
+
+class Averaged(nn.Module):
+    """[B, V, F, N] -> [B, V, ceil(F / stride), N / stride]: only the frequencies have an end."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, V, F, N] -> [B, V, ceil(F / stride), N / stride]."""
+        stride = self.stride
+        if x.shape[2] % stride:
+            x = F.avg_pool2d(x, (stride, 1), ceil_mode=True, count_include_pad=False)
+            return F.avg_pool2d(x, (1, stride))
+        return F.avg_pool2d(x, stride)
+
+
+def within(x: Tensor, frames: int) -> Tensor:
+    """[..., N] -> [..., N - 2 * frames], cut at both ends."""
+    return x[..., frames:-frames] if frames else x
+
+
+def convolution(
+    width: int, wider: int, *, kernel: int, stride: int = 1, edge: int = 1
+) -> list[nn.Module]:
+    """Convolution, batch norm, ReLU: in this order the norm folds into the convolution.
+
+    `edge`: 0 leaves out the zeros at both ends of time.
+    """
+    around = (kernel // 2, edge * (kernel // 2))
     return [
-        nn.Conv2d(width, wider, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.Conv2d(width, wider, kernel, stride=stride, padding=around, bias=False),
         nn.BatchNorm2d(wider),
         nn.ReLU(),
     ]
