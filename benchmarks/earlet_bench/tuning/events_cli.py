@@ -57,7 +57,7 @@ def events(
     """Judge a detector's events on long recordings: false alarms per hour, time to detection.
 
     With the policy of its manifest, which `earlet tune` wrote, and with the untuned one beside it.
-    95 % intervals resample whole speakers. What would stand there twice is left out once.
+    95 % intervals resample whole speakers. Of rows that would be the same one is shown.
 
     \b
     Example:

@@ -49,7 +49,7 @@ class Material:
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """A synthesizer of a corpus. `trained`: its voices stand in the train split."""
+    """A synthesizer of a corpus. `trained`: the train split holds recordings of it."""
 
     name: str
     trained: bool
@@ -84,11 +84,11 @@ def systems_of(corpus: Path) -> Mapping[str, System]:
     held = _read(file, schema=CORPUS_SCHEMA)
     try:
         return {
-            str(key): System(name=str(value["name"]), trained=_TRAIN in value["splits"])
+            str(key): System(name=str(value["name"]), trained=key in held["counts"][_TRAIN])
             for key, value in held["systems"].items()
         }
     except (KeyError, TypeError, AttributeError):
-        raise _damaged(file, "its systems have no names and splits") from None
+        raise _damaged(file, "its systems have no names, or train has no counts") from None
 
 
 def _mixed(folder: Path) -> Mixed | None:

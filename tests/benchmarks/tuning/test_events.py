@@ -54,8 +54,8 @@ def corpus_json(tmp_path: Path) -> Path:
     """What names the synthesizers of a corpus."""
     folder = tmp_path / "corpus"
     folder.mkdir()
-    systems = {"A01": {"name": "a tone generator", "splits": ["train", "eval"]}}
-    held = {"schema": "earlet-corpus-1", "systems": systems}
+    systems = {"A01": {"name": "a tone generator"}}
+    held = {"schema": "earlet-corpus-1", "systems": systems, "counts": {"train": {"A01": 9}}}
     (folder / "corpus.json").write_text(json.dumps(held))
     return folder
 
@@ -196,7 +196,7 @@ def test_a_damaged_corpus_json_is_named(
     (corpus_json / "corpus.json").write_text(json.dumps(held))
     code, _, err = cli("events", bundle, "--data", told, "--corpus", corpus_json)
     assert code == 2
-    assert "its systems have no names and splits" in err
+    assert "its systems have no names, or train has no counts" in err
 
 
 def test_detectors_of_different_labels_share_no_table(bundle: Path, tmp_path: Path) -> None:
