@@ -32,7 +32,6 @@ from earlet_export.linter import Lint, lint
 from earlet_export.material import Material
 from earlet_export.operating_points import operating_points
 from earlet_export.pack import bare_manifest, pack
-from earlet_export.passes.time_major import time_major
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
 from earlet_export.prove_lengths import AtLength, kept_lengths
 from earlet_export.report import Against, Report
@@ -133,14 +132,14 @@ def _build(
         window_samples=recipe.data.window_samples,
         kept=frontend,
         open_from_samples=opened_from(network, recipe, length=length, stream=stream),
+        streams=stream == "exact",
     )
-    streaming = None
-    if stream == "exact":
-        # Of all graphs alike, so that a stream adds up in the order in which its windows do.
-        traced = dataclasses.replace(traced, model=time_major(traced.model))
-        # A network that cannot stream is refused here, before the long work.
-        rate_hz = recipe.data.sample_rate_hz
-        streaming = twin(network, traced, sample_rate_hz=rate_hz, kept=frontend)
+    # A network that cannot stream is refused here, before the long work.
+    streaming = (
+        twin(network, traced, sample_rate_hz=recipe.data.sample_rate_hz, kept=frontend)
+        if stream == "exact"
+        else None
+    )
     waves = signals(window=recipe.data.window, sample_rate_hz=recipe.data.sample_rate_hz)
     asked = questions(waves, material.trials, window=recipe.data.window)
     scale = Scale(

@@ -104,7 +104,8 @@ def _of_recipe(target: str) -> Iterator[tuple[str, bytes, int | None]]:
     samples = recipe.data.window_samples
     typer.echo(f"… tracing and quantizing {recipe.name} with fresh weights", err=True)
     torch.manual_seed(recipe.seed)
-    traced = trace(build_network(recipe).eval(), window_samples=samples)
+    streams = recipe.export.stream == "exact"
+    traced = trace(build_network(recipe).eval(), window_samples=samples, streams=streams)
     noise = np.random.default_rng(recipe.seed).standard_normal((2, 1, samples)) * 0.1
     frontend = Runner.of(traced.frontend)
     ranges = observe(traced.model, (frontend(wave.astype(np.float32)) for wave in noise))

@@ -25,23 +25,30 @@ def round_early(model: onnx.ModelProto) -> onnx.ModelProto:
         scale = wiring.value(quantize.input[1])
         if scale is None or scale.size != 1:
             continue
-        while (move := wiring.maker.get(quantize.input[0])) is not None:
-            if move.op_type not in MOVES or wiring.only_reader(move.output[0]) is not quantize:
+        while True:
+            move = wiring.maker.get(quantize.input[0])
+            if move is None or move.op_type not in MOVES:
                 break
-            moved, rounded, source = move.output[0], quantize.output[0], move.input[0]
-            # The step now makes what the rounding made, from what the rounding makes of its input.
-            early = f"{source}_{rounded}"
-            quantize.input[0], quantize.output[0] = source, early
-            move.input[0], move.output[0] = early, rounded
+            reader = wiring.only_reader(move.output[0])
+            if reader is None or reader.name != quantize.name:
+                break
+            _exchange(move, quantize, wiring)
             nodes.remove(quantize)
             nodes.insert(nodes.index(move), quantize)
-            del wiring.maker[moved]
-            wiring.maker[rounded], wiring.maker[early] = move, quantize
-            wiring.readers[source] = [
-                quantize if node is move else node for node in wiring.readers[source]
-            ]
-            wiring.readers[early] = [move]
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(kept)
     return changed
+
+
+def _exchange(move: onnx.NodeProto, quantize: onnx.NodeProto, wiring: Wiring) -> None:
+    """The step makes what the rounding made, from what the rounding makes of the step's input."""
+    moved, rounded, source = move.output[0], quantize.output[0], move.input[0]
+    early = f"{source}_{rounded}"
+    quantize.input[0], quantize.output[0] = source, early
+    move.input[0], move.output[0] = early, rounded
+    del wiring.maker[moved]
+    wiring.maker[rounded], wiring.maker[early] = move, quantize
+    readers = wiring.readers[source]
+    wiring.readers[source] = [quantize if node is move else node for node in readers]
+    wiring.readers[early] = [move]

@@ -22,6 +22,7 @@ from earlet_export.passes.compact_constants import compact_constants
 from earlet_export.passes.compact_dft import compact_dft
 from earlet_export.passes.fold_batch_norm import fold_batch_norm
 from earlet_export.passes.mean_in_steps import mean_in_steps
+from earlet_export.passes.time_major import time_major
 from earlet_export.quiet import quiet
 from earlet_export.rules import check_rules
 from earlet_export.run import Runner
@@ -79,13 +80,15 @@ def trace(
     window_samples: int,
     kept: Kept = "compact",
     open_from_samples: int | None = None,
+    streams: bool = False,
 ) -> Traced:
     """Network in eval mode -> its two graphs, the same bytes each time.
 
-    `open_from_samples`: leave the length open from there on (`earlet_export.lengths`); None: fix
-    it to the window. Raises UsageError for a network in training mode, ParityError where the
-    exporter fails, a graph breaks a rule (`earlet_export.rules`) or the code fixes a size that is
-    to be open.
+    `streams`: lay the model's maps out as a stream wants them (`passes.time_major`), windows and
+    streams alike, so that both add up in the same order. `open_from_samples`: leave the length
+    open from there on (`earlet_export.lengths`); None: fix it to the window. Raises UsageError for
+    a network in training mode, ParityError where the exporter fails, a graph breaks a rule
+    (`earlet_export.rules`) or the code fixes a size that is to be open.
     """
     module = cast(nn.Module, network)
     if any(part.training for part in module.modules()):
@@ -121,7 +124,7 @@ def trace(
     )
     return Traced(
         frontend=frontend,
-        model=model,
+        model=time_major(model) if streams else model,
         window_samples=window_samples,
         open_from_samples=open_from_samples,
         window_frames=None if open_from_samples is None else features.shape[-1],

@@ -156,7 +156,11 @@ def export_row(
     with one_thread():
         network = checkpoint.network()
         on_step(f"{name}: tracing, asking PyTorch about {len(material.trials)} recordings")
-        traced = trace(network, window_samples=recipe.data.window_samples)
+        traced = trace(
+            network,
+            window_samples=recipe.data.window_samples,
+            streams=recipe.export.stream == "exact",
+        )
         waves = signals(window=recipe.data.window, sample_rate_hz=recipe.data.sample_rate_hz)
         asked = questions(waves, material.trials, window=recipe.data.window)
         scale = Scale(
