@@ -77,7 +77,7 @@ streaming: setup  ## streams against windows: equality, cost, 64 at once, soak; 
 	@mkdir -p build/streaming
 	$(EARLET) bench $(or $(BUNDLE),default) --stream --soak $(or $(SOAK),10) $(foreach one,$(SPEECH),--data $(one)) \
 		--markdown > build/streaming/bench.md
-	$(EARLET) study streaming --out build/streaming
+	$(EARLET) study streaming --out build/streaming $(foreach one,$(SPEECH),--data $(one))
 	(cat build/streaming/bench.md; echo; cat build/streaming/streaming.md) > benchmarks/results/streaming.md
 
 # Calls in half of which the voice turns synthetic half-way: mixed once (remove them to mix anew),

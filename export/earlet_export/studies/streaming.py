@@ -1,7 +1,10 @@
-"""Which recipes stream exactly: each is tried, with fresh weights, no data needed."""
+"""Which recipes stream exactly, and what that gives: each is tried, with fresh weights."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 
 from earlet.errors import ParityError, UsageError
 from earlet_export.join import join
+from earlet_export.passes.time_major import time_major
 from earlet_export.run import Runner
 from earlet_export.speed import one_thread
 from earlet_export.streaming.flow import Blocked
@@ -17,6 +21,8 @@ from earlet_export.streaming.plan import plan_model
 from earlet_export.streaming.prove import Chunks
 from earlet_export.streaming.twin import Twin, twin
 from earlet_export.studies.lengths import settle_norms, sounds_of_a_window
+from earlet_export.studies.streaming_bundle import untrained_bundle
+from earlet_export.studies.streaming_measured import Measured, Measuring, measured
 from earlet_export.trace import Traced, trace
 from earlet_train.network import build_network
 from earlet_train.recipe import Recipe
@@ -43,7 +49,8 @@ class StreamingRow:
     `obstacles`: the frontend, where it stops a stream, and the first part of the model that does;
     none where the recipe streams. `tail_share`: of the model's multiplications, the part that would
     be done anew for each window, in 0..1. `hop_s`: from verdict to verdict; `max_abs_logit`: of its
-    streaming fp32 graph against the offline one, on noise.
+    streaming fp32 graph against the offline one, on noise. `measured`: what its stream gives, where
+    that was asked for.
     """
 
     recipe: str
@@ -52,6 +59,7 @@ class StreamingRow:
     tail_share: float | None = None
     hop_s: float | None = None
     max_abs_logit: float | None = None
+    measured: Measured | None = None
 
     @property
     def streams(self) -> bool:
@@ -62,20 +70,29 @@ class StreamingRow:
 def study_streaming(
     recipes: Sequence[Recipe],
     *,
+    measuring: Measuring | None = None,
     on_step: Callable[[str], None] = lambda _: None,
     on_row: Callable[[list[StreamingRow]], None] = lambda _: None,
 ) -> list[StreamingRow]:
-    """Recipes -> a row each; `on_row` is handed those that are done, after every one."""
+    """Recipes -> a row each; `on_row` is handed those that are done, after every one.
+
+    `measuring`: also measure those that stream; what does not hold raises nothing, its row says so.
+    """
     rows: list[StreamingRow] = []
     with one_thread():
         for recipe in recipes:
             on_step(f"{recipe.name}: does it stream?")
-            rows.append(streaming_row(recipe))
+            rows.append(streaming_row(recipe, measuring=measuring, on_step=on_step))
             on_row(rows)
     return rows
 
 
-def streaming_row(recipe: Recipe) -> StreamingRow:
+def streaming_row(
+    recipe: Recipe,
+    *,
+    measuring: Measuring | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> StreamingRow:
     """Recipe -> its row. Raises RecipeError where its network cannot be built."""
     torch.manual_seed(recipe.seed)
     network = build_network(recipe).eval()
@@ -86,7 +103,8 @@ def streaming_row(recipe: Recipe) -> StreamingRow:
         obstacles.append(Obstacle(part="frontend", why=framed.why, change=framed.change))
     else:
         # Nothing is run otherwise.
-        settle_norms(network, torch.from_numpy(sounds_of_a_window(recipe)))
+        heard = sounds_of_a_window(recipe)
+        settle_norms(network, torch.from_numpy(heard))
     try:
         traced = trace(network, window_samples=window)
         plan = plan_model(traced.model)
@@ -100,17 +118,30 @@ def streaming_row(recipe: Recipe) -> StreamingRow:
                 obstacles=tuple(obstacles),
                 tail_share=plan.tail_share,
             )
+        # As an export lays the maps of what streams.
+        traced = dataclasses.replace(traced, model=time_major(traced.model))
         made = twin(network, traced, sample_rate_hz=recipe.data.sample_rate_hz)
         away = _away(made, traced, recipe)
     except (ParityError, UsageError) as error:
         obstacles.append(Obstacle(part="export", why=str(error)))
         return StreamingRow(recipe=recipe.name, says=says, obstacles=tuple(obstacles))
+    found = None
+    if measuring is not None:
+        on_step(f"{recipe.name}: making a bundle to measure")
+        with TemporaryDirectory() as folder:
+            found = measured(
+                untrained_bundle(Path(folder), recipe, network, traced, made, heard=heard),
+                parameters=sum(part.numel() for part in network.parameters()),
+                plan=measuring,
+                on_step=lambda words: on_step(f"{recipe.name}: {words}"),
+            )
     return StreamingRow(
         recipe=recipe.name,
         says=says,
         tail_share=plan.tail_share,
         hop_s=made.schedule.chunk_samples / recipe.data.sample_rate_hz,
         max_abs_logit=away,
+        measured=found,
     )
 
 
