@@ -1,6 +1,7 @@
 """Every shipped recipe exports, joins, quantizes and gives PyTorch's answers, before any training.
 
-A new recipe is tested by being there.
+A new recipe is tested by being there. Two of the large ones, whose network another recipe has too,
+are for `make test-slow`.
 """
 
 import numpy as np
@@ -19,6 +20,9 @@ from earlet_train.recipe import Recipe, load_recipe, shipped_recipes
 Array = NDArray[np.float32]
 
 
+SIBLINGS = ("res2net50", "resnet50-waveform")
+
+
 class Exported:
     """A recipe's network with fresh weights and its graphs, made once for all questions."""
 
@@ -30,7 +34,13 @@ class Exported:
         self.traced: Traced = trace(self.network, window_samples=self.recipe.data.window_samples)
 
 
-@pytest.fixture(scope="module", params=sorted(shipped_recipes()))
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow if name in SIBLINGS else ())
+        for name in sorted(shipped_recipes())
+    ],
+)
 def exported(request: pytest.FixtureRequest) -> Exported:
     return Exported(request.param)
 

@@ -217,7 +217,14 @@ class Opened:
         return self.traced.open_from_samples
 
 
-@pytest.fixture(scope="module", params=sorted(OPEN))
+@pytest.fixture(
+    scope="module",
+    params=[
+        # Nothing in it that the others have not, in a network that takes long to trace.
+        pytest.param(name, marks=pytest.mark.slow if name.startswith("resnet50") else ())
+        for name in sorted(OPEN)
+    ],
+)
 def opened(request: pytest.FixtureRequest) -> Opened:
     network = made(OPEN[request.param])
     least = open_from(network, min_samples=SHORTEST, window_samples=T)
