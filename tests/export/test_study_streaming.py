@@ -68,6 +68,7 @@ def test_what_streams_is_measured_against_its_windows_and_itself(exact: Streamin
         assert one.agreement.differ == 0
         assert [cut.piece_samples for cut in one.cuts] == [1, 37, 160, 4096, 160_000]
         assert all(cut.identical and cut.verdicts > 20 for cut in one.cuts)
+        assert one.company.identical
     assert fp32.agreement.max_abs_logit is not None
     assert fp32.agreement.max_abs_logit <= 5e-6
     assert int8.agreement.identical == int8.agreement.windows
@@ -92,13 +93,17 @@ def test_what_did_not_hold_is_said(exact: StreamingRow) -> None:
         found,
         equal=(
             dataclasses.replace(fp32, agreement=dataclasses.replace(fp32.agreement, passed=False)),
-            dataclasses.replace(int8, cuts=(int8.cuts[0], bad_cut)),
+            dataclasses.replace(
+                int8,
+                cuts=(int8.cuts[0], bad_cut),
+                company=dataclasses.replace(int8.company, identical=False),
+            ),
         ),
     )
     said = "the fp32 stream is not what its windows say; the int8 stream's verdicts depend on the"
     page = streaming_page([dataclasses.replace(exact, measured=bad)])
-    assert f"FAILED, s: {said} pieces (of 37 samples)." in page
-    assert "| DIFFER: 37 |" in page
+    assert f"FAILED, s: {said} pieces (of 37 samples); 64 int8 streams at once answer" in page
+    assert "| DIFFER: 37 | DIFFER |" in page
 
 
 def test_frontend_and_model_are_both_named_with_reason_and_remedy(

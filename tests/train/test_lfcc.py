@@ -8,7 +8,10 @@ import torch
 import torchaudio
 from numpy.typing import NDArray
 from oracles.lfcc import oracle
+from torch import Tensor, nn
 
+from earlet_export.run import Runner
+from earlet_export.trace import frontend_graph
 from earlet_train.frontends.lfcc import Lfcc, LfccSettings
 from earlet_train.lfcc import lfcc
 
@@ -67,6 +70,28 @@ def test_the_first_coefficient_of_2021_is_the_log_energy_per_sample() -> None:
     spectrum = np.abs(1 - 0.97 * np.exp(-2j * np.pi * np.arange(256) / 1024)) ** 2
     expected = white.var() * (np.hamming(321)[:-1] ** 2).sum() * spectrum.sum() / 1024
     assert np.log10((10.0**first).mean()) == pytest.approx(np.log10(expected), abs=0.02)
+
+
+@pytest.mark.parametrize("settings", [RECENT, OLD])
+def test_a_clip_has_the_same_bits_alone_and_among_many(settings: LfccSettings) -> None:
+    """In ONNX Runtime too: else many streams at once would not say what each of them says alone."""
+    frontend = Lfcc(replace(settings, centre="none"), sample_rate_hz=RATE_HZ).eval()
+    run = Runner.of(frontend_graph(Alone(frontend), samples=4000, kept="compact"))
+    clips = noise(9 * 4000).reshape(9, 4000)
+    for clip, beside in zip(clips, run(clips), strict=True):
+        np.testing.assert_array_equal(run(clip[None])[0], beside)
+
+
+class Alone(nn.Module):
+    """A frontend with no model behind it, as the exporter takes networks."""
+
+    def __init__(self, frontend: nn.Module) -> None:
+        super().__init__()
+        self.frontend, self.model = frontend, nn.Identity()
+
+    def features(self, waveform: Tensor) -> Tensor:
+        features: Tensor = self.frontend(waveform)
+        return features
 
 
 def test_the_level_moves_only_the_first_coefficient() -> None:

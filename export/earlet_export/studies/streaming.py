@@ -1,6 +1,5 @@
 """Which recipes stream exactly, and what that gives: each is tried, with fresh weights."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from earlet.errors import ParityError, UsageError
 from earlet_export.join import join
-from earlet_export.passes.time_major import time_major
 from earlet_export.run import Runner
 from earlet_export.speed import one_thread
 from earlet_export.streaming.flow import Blocked
@@ -106,7 +104,7 @@ def streaming_row(
         heard = sounds_of_a_window(recipe)
         settle_norms(network, torch.from_numpy(heard))
     try:
-        traced = trace(network, window_samples=window)
+        traced = trace(network, window_samples=window, streams=True)
         plan = plan_model(traced.model)
         if (stop := plan.obstacle) is not None:
             blocked = stop.blocked
@@ -118,8 +116,6 @@ def streaming_row(
                 obstacles=tuple(obstacles),
                 tail_share=plan.tail_share,
             )
-        # As an export lays the maps of what streams.
-        traced = dataclasses.replace(traced, model=time_major(traced.model))
         made = twin(network, traced, sample_rate_hz=recipe.data.sample_rate_hz)
         away = _away(made, traced, recipe)
     except (ParityError, UsageError) as error:

@@ -15,8 +15,8 @@ from earlet.bundle import Bundle
 from earlet.detector import Detector
 from earlet_bench.latency import Budget
 from earlet_bench.stream_agreement import agreement, cuts
-from earlet_bench.stream_costs import costs
-from earlet_bench.stream_rows import Agreement, Cost, Cut
+from earlet_bench.stream_costs import company, costs
+from earlet_bench.stream_rows import Agreement, Company, Cost, Cut
 from earlet_bench.stream_sound import LEAST_S, LongSound, long_sound
 from earlet_export.macs import layer_macs
 
@@ -37,11 +37,12 @@ class Measuring:
 
 @dataclass(frozen=True, kw_only=True)
 class Equal:
-    """A precision's stream against its offline graph, and against itself in other pieces."""
+    """A precision's stream against its offline graph, in other pieces, and among many at once."""
 
     precision: str
     agreement: Agreement
     cuts: tuple[Cut, ...]
+    company: Company
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,11 @@ class Measured:
                     f"the {one.precision} stream's verdicts depend on the pieces (of "
                     f"{', '.join(map(str, pieces))} samples)"
                 )
+            if not one.company.identical:
+                said.append(
+                    f"{one.company.streams} {one.precision} streams at once answer otherwise than "
+                    "each alone"
+                )
         return tuple(said)
 
     def cost(self, candidate: str) -> Cost:
@@ -101,7 +107,7 @@ def measured(
     found = costs(detectors, streaming, sound.samples, budget=plan.budget)
     equal = []
     for name, detector in detectors.items():
-        on_step(f"{name}, window by window and in other pieces")
+        on_step(f"{name}, window by window, in other pieces, many at once")
         session = detector.stream_session
         assert session is not None
         equal.append(
@@ -109,6 +115,7 @@ def measured(
                 precision=name,
                 agreement=agreement(detector, session, streaming, sound.samples),
                 cuts=cuts(detector, streaming, sound.samples),
+                company=company(detector, streaming, sound.samples),
             )
         )
     hop_s = streaming.chunk_samples / bundle.manifest.sample_rate_hz

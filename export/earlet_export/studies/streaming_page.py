@@ -58,8 +58,7 @@ def _measured(rows: Sequence[StreamingRow]) -> Iterator[Table]:
             "recipe",
             *(f"{name} max abs" for name in PRECISIONS),
             *(f"{name} windows identical" for name in PRECISIONS),
-            "verdicts that differ",
-            "pieces",
+            *("verdicts that differ", "pieces", f"{first.equal[0].company.streams} at once"),
         ),
         rows=tuple((row.recipe, *_equality(said)) for row, said in found),
         notes=(
@@ -67,7 +66,8 @@ def _measured(rows: Sequence[StreamingRow]) -> Iterator[Table]:
             "verdicts mean nothing, their arithmetic is that of trained ones. max abs: the largest "
             "|stream - offline| of a logit over all windows; identical: to the last bit. pieces: "
             "the same verdicts, bit by bit, whether the sound comes in pieces of 1 sample (two "
-            "dozen verdicts), 37, 10 ms, one chunk or 10 s.",
+            "dozen verdicts), 37, 10 ms, one chunk or 10 s; at once: so many streams in one run of "
+            "the graph, each with the bits that it has alone.",
             *failed,
         ),
     )
@@ -99,6 +99,7 @@ def _equality(said: Measured) -> tuple[str, ...]:
         *(f"{one.identical} of {one.windows}" for one in agreed),
         str(sum(one.differ for one in agreed)),
         "DIFFER: " + ", ".join(map(str, sorted({*pieces}))) if pieces else "identical",
+        "identical" if all(one.company.identical for one in said.equal) else "DIFFER",
     )
 
 

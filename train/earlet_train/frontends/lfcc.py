@@ -104,8 +104,18 @@ class Lfcc(Frontend):
             high_hz=high_hz,
         )
         bins = int(high_hz / bin_hz + 1e-6) + 1
-        self.register_buffer("triangles", triangles[:, :bins].clone(), persistent=False)
+        triangles = triangles[:, :bins]
         cosines = cosine_transform(coefficients=settings.coefficients, values=settings.filters)
+        if definition.energy:
+            # One filter more, whose logarithm takes the place of coefficient 0. (Not a sum over the
+            # bins: ONNX Runtime adds it up in another order where a batch has one clip, and of many
+            # streams at once each would hear something else than alone.)
+            flat = torch.full((1, bins), 1 / definition.n_fft)
+            triangles = torch.cat([triangles, flat])
+            cosines = torch.cat([cosines, torch.zeros(len(cosines), 1)], dim=1)
+            cosines[0] = 0
+            cosines[0, -1] = 1
+        self.register_buffer("triangles", triangles.clone(), persistent=False)
         self.register_buffer("cosines", cosines, persistent=False)
         self.dft = PowerDft(
             n_fft=definition.n_fft,
@@ -130,9 +140,6 @@ class Lfcc(Frontend):
         emphasised = pre_emphasised(waveform, PRE_EMPHASIS, first=self.settings.first_sample)
         power: Tensor = self.dft(emphasised)
         cepstra = self.cosines @ self._log10(self.triangles @ power)
-        if self.definition.energy:
-            energy = power.sum(dim=1, keepdim=True) / self.definition.n_fft
-            cepstra = torch.cat([self._log10(energy), cepstra[:, 1:]], dim=1)
         slope = difference if self.settings.slope_edges == "repeat" else valid_difference
         return with_slopes(cepstra, slope, orders=self.settings.slopes)[:, None]
 
