@@ -1,7 +1,6 @@
 """A stream says of a sound, piece by piece, what the detector says of its windows."""
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,39 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from streams.small import CHUNK, POLICY, RATE_HZ, WINDOW, Shape, offline, speech, streaming, write
+from streams.heard import SHAPES, Sound, detectors, heard, spoken
+from streams.small import CHUNK, POLICY, RATE_HZ, WINDOW, Shape, speech, write
 
 import earlet
 from earlet.detector import Detector
-from earlet.errors import AudioError, BundleError, UsageError
+from earlet.errors import AudioError, UsageError
 from earlet.manifest import WindowPolicy
 from earlet.resample import resample
-from earlet.stream import Stream
 from earlet.verdict import Verdict
 from earlet.windows import fit
-
-Sound = NDArray[np.float32]
-
-# The twin answers as soon as it can, later, and before its window is over; in bytes.
-SHAPES = {
-    "prompt": Shape(),
-    "late": Shape(late=60),
-    "early": Shape(late=-60),
-    "bytes": Shape(in_bytes=True),
-}
-
-
-def spoken(seconds: float = 4.0, rate_hz: int = RATE_HZ, seed: int = 0) -> Sound:
-    """Speech with a second of silence in its middle: some windows hold nothing."""
-    sound = speech(seconds, rate_hz=rate_hz, seed=seed)
-    sound[len(sound) // 2 :][:rate_hz] = 0
-    return sound
-
-
-def heard(stream: Stream, sound: NDArray[Any], cuts: list[int], rate_hz: int) -> list[Verdict]:
-    found = [v for piece in np.split(sound, cuts) for v in stream.accept(piece, rate_hz)]
-    return found + stream.finish()
 
 
 def windowed(detector: Detector, sound: Sound, rate_hz: int, hop: int) -> list[Verdict]:
@@ -67,14 +43,25 @@ def same(found: list[Verdict], wanted: list[Verdict], *, within: float) -> None:
 
 @pytest.fixture(scope="module")
 def exact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Detector]:
-    folder = tmp_path_factory.mktemp("exact")
-    return {name: earlet.load(write(folder / name, shape)) for name, shape in SHAPES.items()}
+    return detectors(tmp_path_factory.mktemp("exact"))
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Detector:
     """A detector without a streaming graph."""
     return earlet.load(write(tmp_path_factory.mktemp("plain") / "b"))
+
+
+@pytest.fixture(scope="module")
+def taking_short(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Detector]:
+    """Detectors that stream exactly, by what they do with a sound shorter than a window."""
+    folder = tmp_path_factory.mktemp("short")
+    kinds: tuple[Any, ...] = ("tile", "stretch", "zero")
+    policies = {kind: dataclasses.replace(POLICY, short=kind) for kind in kinds}
+    return {
+        kind: earlet.load(write(folder / kind, Shape(late=60), window=policy))
+        for kind, policy in policies.items()
+    }
 
 
 # What a verdict says.
@@ -114,6 +101,23 @@ def test_both_kinds_judge_the_same_windows(exact: dict[str, Detector]) -> None:
         anew = heard(detector.stream(kind="window"), sound, [], RATE_HZ)
         same(heard(detector.stream(kind="exact"), sound, [], RATE_HZ), anew, within=1e-5)
         assert anew == windowed(detector, sound, RATE_HZ, CHUNK)
+
+
+def test_a_lone_file_recomputes_the_windows_of_its_bundles_stream(
+    exact: dict[str, Detector],
+) -> None:
+    whole = exact["prompt"]
+    lone = earlet.load(whole.bundle.path / "fp32.onnx")
+    sound = spoken(1.2)
+    stream = lone.stream()
+    assert stream.kind == "window"
+    same(
+        heard(stream, sound, [], RATE_HZ),
+        heard(whole.stream(), sound, [], RATE_HZ),
+        within=1e-5,
+    )
+    with pytest.raises(UsageError, match="no streaming graph of precision 'fp32'"):
+        lone.stream(kind="exact")
 
 
 def test_the_shipped_detector_streams_its_windows() -> None:
@@ -235,16 +239,15 @@ def test_the_end_brings_what_waited_for_the_resampler(plain: Detector) -> None:
 @pytest.mark.parametrize("kind", ["exact", "window"])
 @pytest.mark.parametrize("length", [800, 1234, WINDOW - 1])
 def test_a_sound_shorter_than_a_window_is_judged_whole(
-    tmp_path: Path, short: Any, kind: Any, length: int
+    taking_short: dict[str, Detector], short: str, kind: Any, length: int
 ) -> None:
-    policy = dataclasses.replace(POLICY, short=short)
-    detector = earlet.load(write(tmp_path / "b", Shape(late=60), window=policy))
+    detector = taking_short[short]
     sound = speech(1)[:length]
     stream = detector.stream(kind=kind)
     assert stream.accept(sound, RATE_HZ) == []
     found = stream.finish()
     assert found == detector.windows(sound, RATE_HZ)
-    assert found[0].score == detector.scores(fit(sound, policy)[None])[0]
+    assert found[0].score == detector.scores(fit(sound, detector.manifest.window)[None])[0]
     assert stream.latest == found[0]
 
 
@@ -264,227 +267,3 @@ def test_a_detector_that_takes_no_short_sound_takes_none_in_pieces(tmp_path: Pat
     stream.accept(speech(1)[: WINDOW - 1], RATE_HZ)
     with pytest.raises(AudioError, match=r"needs at least 0\.5 s"):
         stream.finish()
-
-
-# Beginning anew, and beside each other.
-
-
-@given(st.integers(1, 12_000), st.sampled_from(list(SHAPES)), st.booleans())
-@settings(max_examples=40, deadline=None)
-def test_after_a_reset_nothing_is_left_of_the_sound_before(
-    exact: dict[str, Detector], before: int, shape: str, finished: bool
-) -> None:
-    detector, sound = exact[shape], spoken(1.2)
-    stream = detector.stream()
-    stream.accept(spoken(1.5, rate_hz=11_025, seed=1)[:before], 11_025)
-    if finished and before > 2000:
-        stream.finish()
-    stream.reset()
-    assert (stream.latest, stream.heard_s) == (None, 0)
-    assert heard(stream, sound, [], RATE_HZ) == heard(detector.stream(), sound, [], RATE_HZ)
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3000)), min_size=10, max_size=40))
-@settings(max_examples=30, deadline=None)
-def test_streams_of_one_detector_do_not_hear_each_other(
-    exact: dict[str, Detector], turns: list[tuple[int, int]]
-) -> None:
-    detector = exact["late"]
-    sounds = [spoken(1.2, seed=i) for i in range(3)]
-    streams = [detector.stream() for _ in range(3)]
-    at, found = [0, 0, 0], [[], [], []]  # type: tuple[list[int], list[list[Verdict]]]
-    for i, count in turns:
-        found[i] += streams[i].accept(sounds[i][at[i] : at[i] + count], RATE_HZ)
-        at[i] = min(at[i] + count, len(sounds[i]))
-    for i in range(3):
-        alone = detector.stream()
-        assert found[i] == alone.accept(sounds[i][: at[i]], RATE_HZ)
-
-
-def test_a_stream_runs_on_without_growing(exact: dict[str, Detector]) -> None:
-    stream = exact["late"].stream()
-    stream.accept(speech(0.4, rate_hz=11_025), 11_025)
-    opening = stream.state_bytes
-    stream.accept(speech(0.6, rate_hz=11_025), 11_025)
-    size = stream.state_bytes
-    assert size == opening - 4 * WINDOW
-    for i in range(50):
-        stream.accept(speech(1, rate_hz=11_025, seed=i), 11_025)
-    assert stream.state_bytes == size
-    # A level or two that wait for their scores.
-    assert len(stream._levels.ready) <= 2
-    assert len(stream._engine.scores) <= 2
-
-
-# What is refused, and that the stream goes on.
-
-BAD: dict[str, tuple[Any, int, str]] = {
-    "nan": (np.array([0.1, np.nan, 0.2]), RATE_HZ, r"1 of 1003 samples.*first is sample 1001"),
-    "scale": (np.array([3000.0, -2.0]), RATE_HZ, r"reach 3000.*scale them first"),
-    "stereo": (np.zeros((50, 2)), RATE_HZ, r"has 2 channels.*channel='mean'"),
-    "turned": (np.zeros((2, 50)), RATE_HZ, r"turned first: samples\.T"),
-    "type": (np.zeros(50, np.int64), RATE_HZ, "type int64 are not understood"),
-    "rate": (np.zeros(50), 16_000, r"8000 Hz so far, and now at 16000 Hz.*reset\(\) the"),
-    "no rate": (np.zeros(50), 16, "the sample rate should lie in"),
-}
-
-
-@pytest.mark.parametrize("kind", list(BAD))
-def test_a_bad_piece_is_refused_and_nothing_of_it_is_taken(
-    exact: dict[str, Detector], kind: str
-) -> None:
-    samples, rate_hz, message = BAD[kind]
-    sound = spoken(1.2)
-    stream = exact["prompt"].stream()
-    found = stream.accept(sound[:1000], RATE_HZ)
-    with pytest.raises(AudioError, match=message):
-        stream.accept(samples, rate_hz)
-    assert stream.heard_s == 1000 / RATE_HZ
-    found += stream.accept(sound[1000:], RATE_HZ) + stream.finish()
-    assert found == heard(exact["prompt"].stream(), sound, [], RATE_HZ)
-
-
-def test_sixteen_bit_integers_as_floats_are_told_at_once(plain: Detector) -> None:
-    with pytest.raises(AudioError, match=r"divide them by 32768.*Nothing of this piece was taken"):
-        plain.stream().accept(np.rint(speech(1) * 32768), RATE_HZ)
-
-
-def test_quiet_integers_as_floats_are_told_after_a_second(plain: Detector) -> None:
-    quiet = np.random.default_rng(0).integers(-1, 2, 9000).astype(np.float32)
-    stream = plain.stream()
-    for i in range(0, 7900, 100):
-        stream.accept(quiet[i : i + 100], RATE_HZ)
-    with pytest.raises(AudioError, match="every sample is -1, 0 or 1"):
-        stream.accept(quiet[7900:8000], RATE_HZ)
-    assert stream.heard_s == 7900 / RATE_HZ
-    with pytest.raises(AudioError, match="every sample is -1, 0 or 1"):
-        stream.finish()
-
-
-def test_a_moment_at_full_scale_is_sound(plain: Detector) -> None:
-    stream = plain.stream()
-    sound = np.concatenate([np.ones(3, np.float32), speech(0.6)])
-    for sample in sound[:5]:
-        stream.accept(np.array([sample]), RATE_HZ)
-    assert stream.accept(sound[5:], RATE_HZ)
-
-
-def test_no_samples_are_no_fault_and_change_nothing(exact: dict[str, Detector]) -> None:
-    stream = exact["prompt"].stream()
-    for empty in (np.zeros(0), np.zeros((0, 2)), np.zeros(0, np.int16)):
-        assert stream.accept(empty, 48_000) == []
-    # Not even the rate was settled.
-    sound = spoken(1.2)
-    assert stream.accept(sound, RATE_HZ) + stream.finish() == heard(
-        exact["prompt"].stream(), sound, [], RATE_HZ
-    )
-
-
-def test_after_the_end_there_is_no_more_until_a_reset(plain: Detector) -> None:
-    stream = plain.stream()
-    stream.accept(speech(1), RATE_HZ)
-    stream.finish()
-    with pytest.raises(UsageError, match=r"was finished\. Call reset\(\)"):
-        stream.accept(speech(1), RATE_HZ)
-    with pytest.raises(UsageError, match=r"was finished\. Call reset\(\)"):
-        stream.finish()
-    stream.reset()
-    assert stream.accept(speech(1), 16_000) == []
-
-
-def test_a_model_that_answers_nan_is_not_believed_and_its_stream_is_over(
-    exact: dict[str, Detector], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stream = exact["prompt"].stream()
-    engine: Any = stream._engine
-    real = engine.buffers.run
-
-    def broken(rows: Any) -> None:
-        real(rows)
-        engine.buffers.logits[:] = np.nan
-
-    monkeypatch.setattr(engine.buffers, "run", broken)
-    with pytest.raises(BundleError, match=r"fp32\.stream\.onnx answered with a number that is not"):
-        stream.accept(speech(1), RATE_HZ)
-    with pytest.raises(UsageError, match=r"the model failed on this stream\. Call reset\(\)"):
-        stream.accept(speech(1), RATE_HZ)
-    monkeypatch.undo()
-    stream.reset()
-    assert stream.accept(speech(1), RATE_HZ)
-
-
-# Which bundles stream how.
-
-
-def test_a_lone_file_recomputes_the_windows_of_its_bundles_stream(
-    exact: dict[str, Detector],
-) -> None:
-    whole = exact["prompt"]
-    lone = earlet.load(whole.bundle.path / "fp32.onnx")
-    sound = spoken(1.2)
-    stream = lone.stream()
-    assert stream.kind == "window"
-    same(
-        heard(stream, sound, [], RATE_HZ),
-        heard(whole.stream(), sound, [], RATE_HZ),
-        within=1e-5,
-    )
-    with pytest.raises(UsageError, match="no streaming graph of precision 'fp32'"):
-        lone.stream(kind="exact")
-
-
-def test_a_streaming_graph_alone_is_told_from_a_detector(exact: dict[str, Detector]) -> None:
-    path = exact["prompt"].bundle.path / "fp32.stream.onnx"
-    with pytest.raises(BundleError, match="is the streaming graph of a bundle"):
-        earlet.load(path)
-
-
-def test_a_bundle_whose_states_are_not_its_graphs_is_refused_with_both_lists(
-    tmp_path: Path,
-) -> None:
-    detector = earlet.load(write(tmp_path / "b", Shape(), twin=streaming(Shape(late=5))))
-    with pytest.raises(BundleError, match=r"Found: .*ring float32 \[B, 4, 252\].* Expected: .*247"):
-        detector.stream()
-    assert detector(speech(1), RATE_HZ).status == "ok"
-
-
-def test_an_offline_graph_in_the_place_of_the_twin_is_refused(tmp_path: Path) -> None:
-    detector = earlet.load(write(tmp_path / "b", Shape(), twin=offline(Shape())))
-    with pytest.raises(BundleError, match=r"the inputs of .*stream\.onnx are not those"):
-        detector.stream()
-
-
-def test_a_streaming_graph_with_one_byte_changed_is_refused(tmp_path: Path) -> None:
-    folder = write(tmp_path / "b", Shape())
-    file = folder / "fp32.stream.onnx"
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
-    with pytest.raises(BundleError, match=r"stream\.onnx is not the file that was exported"):
-        earlet.load(folder).stream()
-
-
-def test_threads_may_stream_from_one_detector(exact: dict[str, Detector]) -> None:
-    detector = exact["late"]
-    sounds = [spoken(1.2, seed=i) for i in range(8)]
-    alone = [heard(detector.stream(), sound, [], RATE_HZ) for sound in sounds]
-
-    def listen(sound: Sound) -> list[Verdict]:
-        return heard(detector.stream(), sound, list(range(0, len(sound), 333)), RATE_HZ)
-
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(listen, sounds)) == alone
-
-
-@pytest.mark.parametrize("sources", [0, -3])
-def test_no_streams_at_all_are_refused(plain: Detector, sources: int) -> None:
-    with pytest.raises(UsageError, match=f"should be at least 1, found {sources}"):
-        plain.streams(sources)
-
-
-@pytest.mark.parametrize("bad", [[np.nan, 0], [0, np.inf], [-np.inf, np.inf]])
-def test_an_answer_that_is_not_finite_is_no_score(
-    exact: dict[str, Detector], bad: list[float]
-) -> None:
-    with pytest.raises(BundleError, match=r"^the graph answered with a number that is not finite"):
-        exact["prompt"].score_of(np.array(bad, np.float32), source="the graph")
