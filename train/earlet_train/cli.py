@@ -117,7 +117,7 @@ def train(
       torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d \\
         --rdzv-endpoint FIRST-MACHINE:29500 -m earlet train demo --corpus DIR --out RUN
     """  # noqa: D301  (typer reads the character \b: keep these lines as they are)
-    prepare_to_train()
+    share_the_processor()
     from earlet_train.recipe import load_recipe
 
     chosen = load_recipe(recipe)
@@ -214,11 +214,3 @@ def share_the_processor() -> None:
     if "LOCAL_WORLD_SIZE" in os.environ:
         # Else every process tells that each network might do without the search for unused weights.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-
-
-def prepare_to_train() -> None:
-    """What a process that trains wants of the machine; call it before torch is imported."""
-    from earlet_train.memory import keep_freed_memory
-
-    share_the_processor()
-    keep_freed_memory()

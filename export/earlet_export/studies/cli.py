@@ -81,9 +81,9 @@ def systems(
     Example:
       earlet study systems --corpus corpora/demo --out studies/systems
     """  # noqa: D301
-    from earlet_train.cli import prepare_to_train
+    from earlet_train.cli import share_the_processor
 
-    prepare_to_train()
+    share_the_processor()
     from earlet_train.recipe import load_recipe, shipped_recipes
 
     # All are read first: a misspelt name is found before anything is trained.

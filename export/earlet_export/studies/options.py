@@ -65,10 +65,10 @@ def run_study(
     """Train what is not trained yet, write the page, and print it."""
     from earlet.manifest import canonical_json
     from earlet_export.studies.study import conduct, markdown
-    from earlet_train.cli import prepare_to_train
+    from earlet_train.cli import share_the_processor
     from earlet_train.progress import StudyDisplay
 
-    prepare_to_train()
+    share_the_processor()
     with StudyDisplay() as display:
         answers, findings = conduct(
             study,
