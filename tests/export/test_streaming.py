@@ -95,6 +95,28 @@ def test_any_network_of_these_layers_streams_as_it_judges_windows(
         assert np.abs(answers[q] - logits).max() <= 2e-6 * scale
 
 
+@pytest.mark.parametrize(("kernel", "before"), [(2, 2), (2, 4), (3, 3)])
+def test_a_pool_that_rounds_its_size_up_makes_no_step_more(kernel: int, before: int) -> None:
+    """What a stride leaves over would be one more output to it."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(
+        nn.Conv2d(nets.CHANNELS, 4, (3, before), padding=(1, 0)),
+        nn.MaxPool2d((1, kernel), stride=(1, 2), ceil_mode=True),
+        nn.Conv2d(4, 4, (1, 2)),
+    )
+    graph = nets.traced(nets.with_head(layers, "mean", frames=25), frames=25).model
+    plan = plan_model(graph)
+    assert plan.stride == 2
+    features = picture(1, frames=25 + 40)
+    answers = nets.as_stream(graph, plan, features, chunks=2)
+    wanted = nets.windows_of(
+        Runner.of(graph), plan, features, frames=25, chunks=2, count=len(answers)
+    )
+    assert len(wanted) > 3
+    for q, logits in wanted.items():
+        np.testing.assert_allclose(answers[q], logits, rtol=0, atol=2e-6)
+
+
 @pytest.mark.parametrize("head", ["mean", "attention"])
 def test_int8_streams_to_the_very_bits(head: str) -> None:
     torch.manual_seed(0)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from earlet.streaming import NEXT, State
-from earlet_export.passes.wiring import Wiring, without_unread
+from earlet_export.passes.wiring import Wiring, attribute, without_unread
 from earlet_export.streaming.plan import Plan, Reading
 
 # Beyond the end of any tensor.
@@ -178,9 +178,10 @@ class _Loom:
 
     def _rewritten(self, node: onnx.NodeProto) -> onnx.NodeProto:
         """The node with its inputs exchanged (rule 2) and, where it must be, itself (rule 5)."""
-        # What a stride leaves over at the end is not looked at.
+        # What a stride leaves over at the end is not looked at, unless sizes are rounded up.
         moved = self.plan.moved.get(node.name)
-        slack = moved.reach.stride - 1 if moved and node.op_type != "Slice" else 0
+        looks = node.op_type == "Slice" or attribute(node, "ceil_mode", 0)
+        slack = moved.reach.stride - 1 if moved and not looks else 0
         views = {
             name: self._view(name, reading, slack=slack) for name, reading in self._readings(node)
         }
