@@ -34,15 +34,17 @@ def overfit(
     steps: int,
     device: torch.device,
     learning_rate: float | None = None,
+    batch_size: int | None = None,
 ) -> tuple[Look, ...]:
     """Train on all of `split` for at most `steps` batches, until none is judged wrong twice over.
 
-    The recipe's own network, loss, optimizer, class weights and batch size; but no augmentation,
-    no dropout, no smoothing, no decay, always the first window, and a constant learning rate
-    (`learning_rate` instead of the recipe's). One look per pass over the split, judged in `eval`
-    on the same windows: so batch norm's statistics must have arrived too.
+    The recipe's own network, loss, optimizer and class weights; but no augmentation, no dropout,
+    no smoothing, no decay, always the first window, a constant learning rate (`learning_rate`
+    instead of the recipe's) and batches of `batch_size`, where one is given. One look per pass
+    over the split, judged in `eval` on the same windows: so batch norm's statistics must have
+    arrived too.
     """
-    recipe = hindered_by_nothing(recipe, learning_rate=learning_rate)
+    recipe = hindered_by_nothing(recipe, learning_rate=learning_rate, batch_size=batch_size)
     trainer = Trainer(recipe, processes=Alone(device))
     for module in trainer.network.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
@@ -66,11 +68,14 @@ def overfit(
     return tuple(looks)
 
 
-def hindered_by_nothing(recipe: Recipe, *, learning_rate: float | None) -> Recipe:
+def hindered_by_nothing(
+    recipe: Recipe, *, learning_rate: float | None, batch_size: int | None
+) -> Recipe:
     """The recipe without what is there to keep it from learning by heart."""
     training = dataclasses.replace(
         recipe.training,
         learning_rate=learning_rate or recipe.training.learning_rate,
+        batch_size=batch_size or recipe.training.batch_size,
         minimum_learning_rate=0.0,
         schedule="constant",
         warmup_epochs=0.0,

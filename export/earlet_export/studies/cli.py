@@ -65,6 +65,14 @@ def systems(
     ] = None,
     clips: Annotated[int, typer.Option(min=32, help="Recordings to train on.")] = 320,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs to train for.")] = 2,
+    by_heart_batch: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Clips a step while 32 are learned by heart. Default: the recipe's number; fewer "
+            "take less memory, and get by with fewer passes.",
+        ),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processor threads. Default: all there are.")
     ] = None,
@@ -100,7 +108,7 @@ def systems(
     def step(words: str) -> None:
         typer.echo(f"… {words}", err=True)
 
-    effort = Effort(clips=clips, epochs=epochs)
+    effort = Effort(clips=clips, epochs=epochs, overfit_batch=by_heart_batch)
     rows, failed = [], []
     for found in chosen:
         try:

@@ -38,7 +38,7 @@ class SystemRow:
     """What came of one recipe. Rates in 0..1, sizes in bytes, `macs` per window.
 
     `overfit_steps`: training steps until no clip of 32 was judged wrongly; None: never, within
-    the steps that were allowed.
+    the steps that were allowed. They took `overfit_batch` clips each; 0: the recipe's batch.
     """
 
     recipe: str
@@ -62,6 +62,7 @@ class SystemRow:
     int8_ms: float
     fp32_bytes: int
     int8_bytes: int
+    overfit_batch: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,7 @@ class Effort:
     proof_clips: int = 40
     calibration_clips: int = 24
     overfit_steps: int = 400
+    overfit_batch: int | None = None
 
 
 def study_system(
@@ -104,6 +106,7 @@ def study_system(
         steps=effort.overfit_steps,
         device=torch.device("cpu"),
         learning_rate=None if recipe.training.optimizer == "sgd" else BY_HEART_RATE,
+        batch_size=effort.overfit_batch,
     )
     on_step(f"{recipe.name}: training for {effort.epochs} epochs")
     options = Options(epochs=effort.epochs, threads=threads, clips=effort.clips, resume=True)
@@ -148,6 +151,7 @@ def study_system(
         int8_ms=speeds["int8"],
         fp32_bytes=sizes["fp32"],
         int8_bytes=sizes["int8"],
+        overfit_batch=effort.overfit_batch or 0,
     )
     shutil.rmtree(folder / "bundle")
     text = canonical_json(dataclasses.asdict(row))

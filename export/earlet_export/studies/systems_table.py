@@ -58,7 +58,7 @@ def _cells(row: SystemRow) -> tuple[str, ...]:
         f"{100 * row.int8_share:.1f}",
         f"{row.seconds_per_epoch:.0f}",
         f"{100 * row.dev_eer:.1f}",
-        "never" if row.overfit_steps is None else f"{row.overfit_steps} steps",
+        _steps(row),
         f"{row.fp32_max_abs_logit:.1e}",
         f"{row.int8_max_abs_logit:.2f}",
         f"{row.int8_flips}/{row.decisions}",
@@ -89,3 +89,10 @@ def _published(counts: Sequence[Count]) -> list[str]:
         f"  {'equal' if count.equal else 'DIFFERS'}"
         for count in counts
     ]
+
+
+def _steps(row: SystemRow) -> str:
+    """`34 steps`, and of how many clips, where not of the recipe's own number."""
+    if row.overfit_steps is None:
+        return "never"
+    return f"{row.overfit_steps} steps" + (f" of {row.overfit_batch}" if row.overfit_batch else "")
