@@ -1,18 +1,22 @@
 """Rounding before moving numbers about: the same integers, and the features stay what they were."""
 
+from typing import Any
+
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from earlet_export.round_early import round_early
 from earlet_export.run import Runner
 
 
-def graph(scale: object, *, also: str = "") -> onnx.ModelProto:
+def graph(scale: float | NDArray[np.float64], *, also: str = "") -> onnx.ModelProto:
     """features [B, 3, 4] -> transposed, flattened -> rounded; `also`: an output more."""
-    constants = {
-        "scale": np.asarray(scale, np.float32),
-        "zero": np.full(np.shape(scale), 7, np.uint8),
+    scales = np.asarray(scale, np.float32)
+    constants: dict[str, NDArray[Any]] = {
+        "scale": scales,
+        "zero": np.full(scales.shape, 7, np.uint8),
         "shape": np.array([0, -1], np.int64),
     }
     nodes = [
