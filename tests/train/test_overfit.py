@@ -34,3 +34,10 @@ def test_one_that_cannot_learn_is_found_out(recipe: Recipe, corpus: Path) -> Non
     looks = overfit(recipe, split, steps=20, device=CPU, learning_rate=1e-12)
     assert looks[-1].steps == 20
     assert looks[-1].error_rate >= 0.25
+
+
+def test_smaller_batches_make_more_steps_of_a_pass(recipe: Recipe, corpus: Path) -> None:
+    split = load_split(corpus, "train", recipe=recipe, clips=16)
+    looks = overfit(recipe, split, steps=4, device=CPU, learning_rate=1e-12, batch_size=4)
+    assert recipe.training.batch_size > 4
+    assert [look.steps for look in looks] == [4]

@@ -210,7 +210,7 @@ def padding(n_fft: int, hop_samples: int, window_samples: int, centre: Centre) -
 
 def squared(x: Tensor) -> Tensor:
     """[..., 2K, N], real parts over imaginary parts -> power [..., K, N]."""
-    # Not x.square(): ONNX Runtime's Pow takes three times as long as its Mul.
+    # Not x.square(), a Pow in the graph: ONNX Runtime's Mul is faster.
     real, imaginary = (x * x).chunk(2, dim=-2)
     return real + imaginary
 
