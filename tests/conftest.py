@@ -1,5 +1,6 @@
 """What the tests of several source roots share."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -7,12 +8,19 @@ import numpy as np
 import pytest
 import soundfile
 from hypothesis import settings
+from torch.onnx._internal.exporter import _registration
 
 # A red run should mean that a change broke something: the same examples every time. To look for
 # others: pytest --hypothesis-profile=explore.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=500, deadline=None)
 settings.load_profile("same")
+
+# PyTorch parses the source of some five hundred functions at every export, half of the time that a
+# small network takes. What it makes of them is the same each time, so here it is made once.
+_registration.ONNXRegistry.from_torchlib = staticmethod(  # type: ignore[method-assign]
+    functools.cache(_registration.ONNXRegistry.from_torchlib)
+)
 
 RATE_HZ, WINDOW = 8_000, 4_000
 

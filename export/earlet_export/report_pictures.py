@@ -157,7 +157,7 @@ def det_png(scores: Scores) -> bytes:
     axes.set_xlabel(f"reported as {scores.positive} though they are not, %")
     axes.set_ylabel(f"{scores.positive}, missed, %")
     axes.set_title(f"{scores.data}: {positives} {scores.positive}, {negatives} others", fontsize=8)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="upper right")
     return _png(figure)
 
 

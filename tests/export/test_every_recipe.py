@@ -1,7 +1,7 @@
 """Every shipped recipe exports, joins, quantizes and gives PyTorch's answers, before any training.
 
-A new recipe is tested by being there. Two of the large ones, whose network another recipe has too,
-are for `make test-slow`.
+A new recipe is tested by being there. Large networks that tests/train/test_models.py exports in
+small are for `make test-slow`.
 """
 
 import numpy as np
@@ -20,7 +20,14 @@ from earlet_train.recipe import Recipe, load_recipe, shipped_recipes
 Array = NDArray[np.float32]
 
 
-SIBLINGS = ("res2net50", "resnet50-waveform")
+LARGE = (
+    "mpif-res2net",
+    "relevance-clstm",
+    "res2net50",
+    "resnet50-spectrogram",
+    "resnet50-waveform",
+    "se-res2net50",
+)
 
 
 class Exported:
@@ -37,7 +44,7 @@ class Exported:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, marks=pytest.mark.slow if name in SIBLINGS else ())
+        pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
         for name in sorted(shipped_recipes())
     ],
 )

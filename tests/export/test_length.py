@@ -108,6 +108,8 @@ width = 8
 """,
 }
 
+LONG = ("aasist", "clstm", "resnet50")
+
 FIXED = {
     "the flattened map": (
         """
@@ -220,8 +222,8 @@ class Opened:
 @pytest.fixture(
     scope="module",
     params=[
-        # Nothing in it that the others have not, in a network that takes long to trace.
-        pytest.param(name, marks=pytest.mark.slow if name.startswith("resnet50") else ())
+        # A minute each to trace; the others go through the same code.
+        pytest.param(name, marks=pytest.mark.slow if name.startswith(LONG) else ())
         for name in sorted(OPEN)
     ],
 )

@@ -1,5 +1,7 @@
 """What every frontend in the registry promises, and what bands and spectrogram promise.
 
+That its exported graph gives the same features is asked in tests/parity.
+
 A frontend that needs another window or lighter settings for a test gets a line in EXAMPLES.
 """
 
@@ -9,10 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
-from earlet_export.run import Runner
-from earlet_export.trace import trace
 from earlet_train.frontends import FRONTENDS
 from earlet_train.frontends.bands import Bands, BandsSettings
 from earlet_train.frontends.frontend import Frontend
@@ -84,33 +83,6 @@ def test_a_neighbour_in_the_batch_changes_nothing(frontend: Frontend, samples: i
     quiet, loud = speechlike(1, samples) / 100, torch.ones(1, samples)
     beside = frontend(torch.cat([quiet, loud]))[:1]
     torch.testing.assert_close(beside, frontend(quiet), rtol=1e-4, atol=1e-3)
-
-
-class Alone(nn.Module):
-    """A frontend as the network that the exporter wants, with a model that does next to nothing."""
-
-    def __init__(self, frontend: Frontend) -> None:
-        super().__init__()
-        self.frontend = frontend
-        self.model = nn.Flatten()
-
-    def features(self, waveform: Tensor) -> Tensor:
-        features: Tensor = self.frontend(waveform)
-        return features
-
-
-def test_the_exported_graph_gives_the_same_features(frontend: Frontend, samples: int) -> None:
-    graph = trace(Alone(frontend).eval(), window_samples=samples).frontend
-    run = Runner.of(graph)
-    quiet_end = speechlike(1, samples) * torch.linspace(1, 0, samples) ** 4
-    square = torch.sign(torch.sin(torch.arange(samples) * 0.4))[None]
-    sounds = torch.cat([quiet_end, torch.zeros(1, samples), square])
-    with torch.no_grad():
-        expected = frontend(sounds).numpy()
-    spread = np.ptp(expected)
-    for batch in (1, 3):
-        error = np.abs(run(sounds[:batch].numpy()) - expected[:batch]) / spread
-        assert error.max() < 1e-4
 
 
 def built(kind: str, **settings: Any) -> Frontend:

@@ -118,6 +118,8 @@ class Behind(nn.Module):
         return waveform.reshape(-1, *self.shape)
 
 
+# Of the others, tests/export/test_every_recipe.py exports whole recipes.
+@pytest.mark.parametrize("kind", ["clstm", "res2net", "resnet50"], indirect=True)
 def test_onnx_runtime_answers_as_torch_does_and_int8_nearly_so(
     model: Model, shape: tuple[int, int, int]
 ) -> None:

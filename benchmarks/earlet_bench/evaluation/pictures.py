@@ -156,7 +156,7 @@ def _histograms(figure: "Figure", judged: Sequence[Judged]) -> None:
         )
         axes.set_title(_name(one), loc="left", fontsize=9)
         axes.set_ylabel("density", fontsize=8)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1))
         _tidy(axes)
     rows[-1].set_xlabel("score (higher = spoof); the farthest half percent is drawn at the edges")
 

@@ -120,7 +120,7 @@ def over_cost(
         panel.tick_params(labelsize=8)
         for side in ("top", "right"):
             panel.spines[side].set_visible(False)
-    panels[-1].legend(fontsize=7, loc="best")
+    panels[-1].legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1))
     figure.suptitle(title, fontsize=9)
     write_beside(file, lambda target: figure.savefig(target, format="png"))
     return file
