@@ -101,8 +101,8 @@ def _of_set(name: str, own: Mapping[str, Seen]) -> list[str]:
         gone = _against(own, short, other)
         if gone is not None:
             told.append(
-                f"{name}: {words} takes away {gone.points} % of the errors of "
-                f"*{own[other].row.variant.title}*: {verdict(gone)}."
+                f"{name}: {words}: {gone.points} % of the errors of "
+                f"*{own[other].row.variant.title}* gone: {verdict(gone)}."
             )
     return told
 
