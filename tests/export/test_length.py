@@ -222,7 +222,7 @@ class Opened:
 @pytest.fixture(
     scope="module",
     params=[
-        # A minute each to trace; the others go through the same code.
+        # These take the longest to trace by far.
         pytest.param(name, marks=pytest.mark.slow if name.startswith(LONG) else ())
         for name in sorted(OPEN)
     ],
