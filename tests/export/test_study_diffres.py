@@ -187,12 +187,12 @@ def test_equal_accuracy_holds_and_lower_does_not(study: Study, tmp_path: Path) -
             "change-hop-50": [8, 9, 8],
         },
     )
-    said = {share: _sentence(page, f"{share} fewer frames**") for share in ("25%", "50%", "75%")}
-    assert "difference +0.0 [+0.0, +0.0] points: holds." in said["25%"]
-    assert "difference -40.0 [-40.0, -40.0] points: does not hold." in said["50%"]
-    assert "cannot be told from 3 seeds" in said["75%"]
-    assert "ChangeHop +20.0 [+20.0, +20.0] (better)" in said["50%"]
-    assert "AvgPool +0.0 [+0.0, +0.0] (cannot be told from 3 seeds)" in said["50%"]
+    said = {share: _sentence(page, f"{share} fewer frames**") for share in ("25 %", "50 %", "75 %")}
+    assert "difference +0.0 [+0.0, +0.0] points: holds." in said["25 %"]
+    assert "difference -40.0 [-40.0, -40.0] points: does not hold." in said["50 %"]
+    assert "cannot be told from 3 seeds" in said["75 %"]
+    assert "ChangeHop +20.0 [+20.0, +20.0] (better)" in said["50 %"]
+    assert "AvgPool +0.0 [+0.0, +0.0] (cannot be told from 3 seeds)" in said["50 %"]
 
 
 def test_compute_is_counted_with_the_scorer_and_without(study: Study, tmp_path: Path) -> None:
@@ -201,9 +201,9 @@ def test_compute_is_counted_with_the_scorer_and_without(study: Study, tmp_path: 
     whole, classifier = (
         _sentence(page, words) for words in ("the whole detector, sc", "classifier m")
     )
-    assert "None of the rows that are done saves so much" in whole
-    assert "50% fewer frames: holds" in classifier
-    said = _sentence(page, "50% fewer frames**")
+    assert "None of these rows saves so much" in whole
+    assert "50 % fewer frames: holds" in classifier
+    said = _sentence(page, "50 % fewer frames**")
     assert "the whole detector's" in said
     assert "% more; processor time" in said
     assert _sentence(page, "earns back")
@@ -213,7 +213,7 @@ def test_one_seed_tells_nothing_and_a_part_of_the_rows_is_a_page(
     study: Study, tmp_path: Path
 ) -> None:
     page = found(study, tmp_path, {"no-reduction": [2], "diffres-25": [1]})
-    assert "difference +10.0 points: cannot be told from 1 seed." in _sentence(page, "25% fewer")
+    assert "difference +10.0 points: cannot be told from 1 seed." in _sentence(page, "25 % fewer")
     lone = found(study, tmp_path, {"diffres-25": [1]})
     assert len(lone.tables) == 1
     assert lone.tables[0].rows[0][:5] == ("DiffRes", "25", "1", "90.0", "-")

@@ -122,5 +122,5 @@ def training_in_words(recipe: Recipe, taken: Recipe) -> list[str]:
     return [
         f"{recipe.name}: {now.epochs} epochs instead of {own.epochs}, in batches of "
         f"{now.batch_size} instead of {own.batch_size}, averaged weights that move by "
-        f"{1 - now.averaging:.0%} a step instead of {1 - own.averaging:.0%}."
+        f"{100 * (1 - now.averaging):.0f} % a step instead of {100 * (1 - own.averaging):.0f} %."
     ]

@@ -86,7 +86,7 @@ def _conclusion(seen: Mapping[str, Sequence[Seen]]) -> list[str]:
         ("the classifier", False),
     ):
         verdicts = [
-            f"{name}, {one.row.delta:.0%} fewer frames: {holds(change)}"
+            f"{name}, {100 * one.row.delta:.0f} % fewer frames: {holds(change)}"
             for name, own in seen.items()
             for one in own
             if one.row.kind == "diffres"
@@ -94,8 +94,9 @@ def _conclusion(seen: Mapping[str, Sequence[Seen]]) -> list[str]:
             and saving(one, own[0], whole=is_whole) >= ENOUGH
         ]
         told.append(
-            f"**Does DiffRes hold accuracy where {what} multiplies at least {ENOUGH:.0%} less?** "
-            + ("; ".join(verdicts) if verdicts else "None of the rows that are done saves so much")
+            f"**Does DiffRes hold accuracy where {what} multiplies at least "
+            f"{100 * ENOUGH:.0f} % less?** "
+            + ("; ".join(verdicts) if verdicts else "None of these rows saves so much")
             + "."
         )
     return told
@@ -115,9 +116,9 @@ def _of_set(name: str, own: Sequence[Seen]) -> list[str]:
             and (gap := one.against(other)) is not None
         ]
         told.append(
-            f"**{name}, {one.row.delta:.0%} fewer frames**: DiffRes {_percent(one)} % macro "
-            f"accuracy, without reduction {_percent(whole)} %, difference {change.points} points: "
-            f"{holds(change)}. Multiplications: the classifier's "
+            f"**{name}, {100 * one.row.delta:.0f} % fewer frames**: DiffRes {_percent(one)} % "
+            f"macro accuracy, without reduction {_percent(whole)} %, difference {change.points} "
+            f"points: {holds(change)}. Multiplications: the classifier's "
             f"{_less(saving(one, whole, whole=False))}, the whole detector's "
             f"{_less(saving(one, whole, whole=True))}; processor time "
             f"{_less(1 - one.cost.relative)}."
@@ -134,7 +135,7 @@ def _break_even(name: str, own: Sequence[Seen]) -> list[str]:
     if not needed:
         return []
     parts = ", ".join(
-        f"{macs / 1e6:.0f} million at {one.row.delta:.0%}"
+        f"{macs / 1e6:.0f} million at {100 * one.row.delta:.0f} %"
         for one, macs in zip(rows, needed, strict=True)
     )
     return [
