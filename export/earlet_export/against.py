@@ -20,7 +20,7 @@ from earlet.bad_recordings import Bad, Need, hear, refuse
 from earlet.bundle import Bundle
 from earlet.errors import CorpusError, ParityError
 from earlet.golden import digest, signals
-from earlet.manifest import Manifest
+from earlet.manifest import Manifest, WindowPolicy
 from earlet.metrics import EqualErrorRate
 from earlet.protocol import read_protocol
 from earlet_export.answers import Answers, Scale, ask, heard_windows, questions
@@ -140,7 +140,14 @@ def _climb(bundle: Bundle, checkpoint: Checkpoint, path: Path, plan: Plan) -> Ag
     window, rate_hz = recipe.data.window, recipe.data.sample_rate_hz
     corpus = plan.data or find_corpus(origin.corpus, run=path)
     plan.on_step(f"reading recordings of {corpus}")
-    trials, bad = proof_of(corpus, checkpoint, plan)
+    trials, bad = proof_of(
+        corpus,
+        plan,
+        window=window,
+        sample_rate_hz=rate_hz,
+        positive=recipe.positive,
+        seed=recipe.seed,
+    )
     asked = questions(signals(window=window, sample_rate_hz=rate_hz), trials, window=window)
     scale = Scale(
         positive=recipe.positive,
@@ -154,7 +161,8 @@ def _climb(bundle: Bundle, checkpoint: Checkpoint, path: Path, plan: Plan) -> Ag
     plan.on_step(f"asking the PyTorch original about {len(trials)} recordings")
     original = ask(torch.logits, asked)
     check_finite("the PyTorch original", original, asked)
-    broken += _golden_differences(bundle, original, checkpoint)
+    allowed = recipe.promises.fp32_max_abs_logit
+    broken += golden_differences(bundle, original, window=window, rate_hz=rate_hz, allowed=allowed)
     original_eer = error_rate(original.trials, trials=trials, scale=scale)
     rungs, climbers, opened = {}, {}, {}
     for precision in plan.precisions:
@@ -164,7 +172,7 @@ def _climb(bundle: Bundle, checkpoint: Checkpoint, path: Path, plan: Plan) -> Ag
         answers = ask(session.logits, asked)
         rung = rungs[precision] = compare(precision, answers, original, asked=asked, scale=scale)
         broken += broken_promises(rung, original_eer=original_eer.eer, promises=recipe.promises)
-        broken += _room(manifest, rung, recipe.promises)
+        broken += too_much_room(manifest, rung, recipe.promises)
         graph = onnx.load_model_from_string(data)
         features = Runner.of(up_to_features(graph, source=session.source))
         climbers[precision] = Climber(features=features, answers=answers)
@@ -228,29 +236,32 @@ def contract_differences(manifest: Manifest, checkpoint: Checkpoint) -> list[str
 
 
 def proof_of(
-    corpus: Path, checkpoint: Checkpoint, plan: Plan
+    corpus: Path,
+    plan: Plan,
+    *,
+    window: WindowPolicy,
+    sample_rate_hz: int,
+    positive: str,
+    seed: int,
 ) -> tuple[list[ProofTrial], list[Bad]]:
     """The recordings to prove on, and those left out. Raises CorpusError."""
-    recipe = checkpoint.recipe
-    need = Need.of(recipe.data.window, sample_rate_hz=recipe.data.sample_rate_hz)
-    chosen = choose(
-        read_protocol(corpus, plan.split), plan.limit, np.random.default_rng(recipe.seed)
-    )
+    need = Need.of(window, sample_rate_hz=sample_rate_hz)
+    chosen = choose(read_protocol(corpus, plan.split), plan.limit, np.random.default_rng(seed))
     trials, bad = [], []
     for trial in chosen:
         heard = hear(trial, need)
         if isinstance(heard, Bad):
             bad.append(heard)
         else:
-            windows = heard_windows(heard, recipe.data.window)
+            windows = heard_windows(heard, window)
             trials.append(ProofTrial(trial=trial, windows=windows))
     if not plan.skip_bad:
         refuse(bad, of=len(chosen), corpus=corpus)
-    positives = sum(one.trial.key == recipe.positive for one in trials)
+    positives = sum(one.trial.key == positive for one in trials)
     if positives in (0, len(trials)):
         raise CorpusError(
             f"of {len(trials)} recordings of the {plan.split} split of {corpus}, {positives} are "
-            f"labelled {recipe.positive!r}, and an equal error rate needs some that are and some "
+            f"labelled {positive!r}, and an equal error rate needs some that are and some "
             "that are not. Point --data at a whole corpus, or take more with --limit."
         )
     return trials, bad
@@ -272,26 +283,29 @@ def _check_same_questions(
         )
 
 
-def _golden_differences(bundle: Bundle, original: Answers, checkpoint: Checkpoint) -> list[str]:
-    """Whether the golden answers that `earlet verify` trusts are this original's."""
-    record, data = bundle.golden(), checkpoint.recipe.data
-    waves = signals(window=data.window, sample_rate_hz=data.sample_rate_hz)
+def golden_differences(
+    bundle: Bundle, original: Answers, *, window: WindowPolicy, rate_hz: int, allowed: float
+) -> list[str]:
+    """Whether the golden answers that `earlet verify` trusts are this original's.
+
+    `allowed`: between logits of the same model on two machines.
+    """
+    record, waves = bundle.golden(), signals(window=window, sample_rate_hz=rate_hz)
     if record.names != tuple(waves) or record.signals_sha256 != digest(waves):
         return ["the golden record is about other signals than this earlet makes"]
     if record.logits.shape != original.golden.shape:
         return [f"the golden record holds logits {record.logits.shape}, not the original's"]
     apart = difference(original.golden, record.logits)
-    allowed = checkpoint.recipe.promises.fp32_max_abs_logit
     # Written so that NaN does not pass for close.
     if apart.max_abs <= allowed:
         return []
     return [
-        f"the golden answers are not this checkpoint's: a logit is {apart.max_abs:.3g} away, and "
+        f"the golden answers are not the original's: a logit is {apart.max_abs:.3g} away, and "
         f"{allowed:.3g} is allowed for another machine's rounding"
     ]
 
 
-def _room(manifest: Manifest, rung: Rung, promises: Promises) -> list[str]:
+def too_much_room(manifest: Manifest, rung: Rung, promises: Promises) -> list[str]:
     """Whether the manifest lets a graph stray farther from its golden answers than it does."""
     allowed = manifest.golden.tolerances.get(rung.precision)
     room = promises.fp32_max_abs_logit

@@ -1,6 +1,6 @@
-"""Finds whoever can hold a bundle against its PyTorch original, without knowing PyTorch.
+"""Finds whoever can hold a bundle against its original, without knowing PyTorch.
 
-`earlet verify BUNDLE --against CHECKPOINT` runs on a development machine and needs torch; the
+`earlet verify BUNDLE --against ORIGINAL` runs on a development machine and needs torch; the
 runtime names no package that does, so the packages that can do it have an entry point.
 """
 
@@ -53,8 +53,8 @@ class Ladder(Protocol):
 Climb = Callable[[Bundle, Path, Plan], Ladder]
 
 
-def climb_against(bundle: Bundle, checkpoint: Path, plan: Plan) -> Ladder:
-    """The bundle's own files against the network in `checkpoint`, at every depth.
+def climb_against(bundle: Bundle, original: Path, plan: Plan) -> Ladder:
+    """The bundle's own files against a checkpoint or a model that was adopted, at every depth.
 
     Raises MissingExtra where nothing installed can do it, BundleError on a damaged file, and
     ParityError where a number is not finite.
@@ -66,4 +66,4 @@ def climb_against(bundle: Bundle, checkpoint: Path, plan: Plan) -> Ladder:
         climb: Climb = found[0].load()
     except ModuleNotFoundError as error:
         raise MissingExtra(module=error.name or "torch", extra="train") from None
-    return climb(bundle, checkpoint, plan)
+    return climb(bundle, original, plan)

@@ -12,6 +12,7 @@ from earlet.bundle import Bundle
 from earlet.cli import run
 from earlet.detector import Detector
 from earlet.errors import BundleError, ParityError, UsageError
+from earlet_export.export import Exported
 from earlet_export.foreign.adopt import adopt_model
 from earlet_export.foreign.cli import adopt
 from earlet_export.foreign.spec import Spec, parse_spec
@@ -258,6 +259,58 @@ def test_another_original_breaks_the_proof_of_golden_answers(
     golden = Bundle.open(adopted).golden().logits
     assert np.abs(Bundle.open(out).golden().logits - golden).max() > 1e-3
     assert not list(out.glob("*.png"))
+
+
+def test_the_bundle_holds_against_the_file_it_was_made_of(
+    adopted: Path, model_file: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["verify", str(adopted), "--against", str(model_file), "--data", str(corpus)]
+    assert run([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["against"]
+    assert found["broken"] == []
+    assert found["recordings"] == 24
+    assert found["features"]["int8"]["max_abs"] < 1e-4
+    assert found["rungs"]["fp32"]["max_abs_logit"] < 1e-4
+    assert found["away_from_the_file"] < 1e-5
+    assert run(command) == 0
+    assert "every promise of its manifest is kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("weight", "hears"), [("dft", True), ("lean", False)])
+def test_another_file_is_found_out_and_at_which_depth(
+    weight: str,
+    hears: bool,
+    adopted: Path,
+    tmp_path: Path,
+    corpus: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A weight of the frontend moves the features, one behind it the logits alone."""
+    model = someones()
+    theirs = next(w for w in model.graph.initializer if w.name == weight)
+    theirs.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(theirs) * 1.5, weight))
+    other = tmp_path / "other.onnx"
+    onnx.save(model, other)
+    assert run(["verify", str(adopted), "--against", str(other), "--data", str(corpus)]) == 1
+    said = capsys.readouterr().out
+    assert "BROKEN: the bundle's original is not what it was made of" in said
+    assert "BROKEN: the golden answers are not the original's" in said
+    assert ("hears other features" in said) is hears
+
+
+def test_what_cannot_be_held_against_a_file_is_refused(
+    adopted: Path,
+    exported: Exported,
+    model_file: Path,
+    corpus: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["verify", str(adopted), "--against", str(model_file)]) == 2
+    assert "--data FOLDER" in capsys.readouterr().err
+    own = ["verify", str(exported.path), "--data", str(corpus), "--against"]
+    assert run([*own, str(model_file)]) == 4
+    assert "not adopted from someone's model" in capsys.readouterr().err
+    assert run([*own, "nothere.onnx"]) == 4
 
 
 def test_a_promise_that_int8_breaks_leaves_no_bundle(

@@ -220,7 +220,7 @@ def test_one_weight_changed_carefully_is_caught_by_the_original(
     assert replay(Bundle.open(folder), "fp32").ok, "this forger fools the golden answers"
     broken = climb(folder).broken
     assert any("fp32 moves a logit by" in one for one in broken)
-    assert any("golden answers are not this checkpoint's" in one for one in broken)
+    assert any("golden answers are not the original's" in one for one in broken)
     assert any("lets the fp32 graph stray by 1e+06" in one for one in broken)
 
 
@@ -332,7 +332,7 @@ def test_golden_answers_of_another_model_put_in_carefully_are_caught_by_the_orig
     wide = dataclasses.replace(exported.manifest.golden, tolerances={"fp32": 1e6, "int8": 1e6})
     folder = tidy(record=other_golden, golden=wide)
     assert replay(Bundle.open(folder), "fp32").ok, "this forger fools the golden answers"
-    assert any("golden answers are not this checkpoint's" in b for b in climb(folder).broken)
+    assert any("golden answers are not the original's" in b for b in climb(folder).broken)
 
 
 # The exit codes of all that.

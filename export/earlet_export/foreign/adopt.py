@@ -267,15 +267,15 @@ def _decide(
     raw = neutral.trial_scores(original.trials)
     is_positive = np.array([heard.trial.key == spec.positive for heard in material.trials])
     calibration = fit_calibration(raw, is_positive) if spec.decision.calibrate else Calibration()
-    said = spec.decision.threshold
+    said = spec.decision.log_odds
     where = f"{len(raw)} dev recordings of {data}"
     if said is None:
         threshold, point = operating_point(raw, is_positive, calibration, data=where)
     else:
-        threshold = float(np.log(said) - np.log1p(-said))
+        threshold = said
         scores = calibrate(raw, calibration)
         point = OperatingPoint(
-            name=f"the authors' threshold, probability {said:g}",
+            name=f"the authors' threshold, probability {spec.decision.threshold:g}",
             data=where,
             miss_rate=float(np.mean(scores[is_positive] < threshold)),
             false_alarm_rate=float(np.mean(scores[~is_positive] >= threshold)),

@@ -38,6 +38,7 @@ use it. This file does, and every line of it goes into the bundle's card. An exa
     threshold = 0.5          # on the probability; left out: where both errors are equal on dev
 """
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -141,6 +142,13 @@ class Decision:
                 "calibrate moves the scores, and a threshold of the authors' no longer fits: "
                 "leave one of them out"
             )
+
+    @property
+    def log_odds(self) -> float | None:
+        """The threshold as a score."""
+        if self.threshold is None:
+            return None
+        return math.log(self.threshold) - math.log1p(-self.threshold)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,9 +42,10 @@ def verify(
     against: Annotated[
         Path | None,
         typer.Option(
-            metavar="CHECKPOINT",
+            metavar="ORIGINAL",
             help="The training run or checkpoint it was exported from: the whole ladder, from "
-            "float64 to int8, asked anew. Needs PyTorch.",
+            "float64 to int8, asked anew. Or the .onnx file or package.module:factory that it was "
+            "adopted from, with --data. Needs PyTorch.",
         ),
     ] = None,
     split: Annotated[
@@ -75,17 +76,18 @@ def verify(
     board itself. Exit code 0: all as exported; 1: a graph answers
     otherwise on this machine; 4: a file is missing or changed.
 
-    With --against, on a development machine: the bundle's files against the PyTorch network
-    itself, at three depths (features, logits, decisions), on golden signals and recordings. What
-    breaks a promise of the recipe, or what the manifest says and the checkpoint does not, leaves
-    with exit code 1. This finds a bundle whose graph, golden answers and hashes were all forged
-    to fit each other.
+    With --against, on a development machine: the bundle's files against the original itself (the
+    PyTorch network, or the model it was adopted from), at three depths (features, logits,
+    decisions), on golden signals and recordings. What breaks a promise, or what the manifest says
+    and the original does not, leaves with exit code 1. This finds a bundle whose graph, golden
+    answers and hashes were all forged to fit each other.
 
     \b
     Example:
         earlet verify my-bundle
         earlet verify my-bundle --data corpus --limit 200
         earlet verify my-bundle --against runs/mine --data corpus
+        earlet verify vad --against vad.onnx --data corpora/speech
     """  # noqa: D301
     opened = find(bundle)
     files = opened.check_files()
