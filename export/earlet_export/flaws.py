@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import onnx
 
 from earlet_export.passes.wiring import Wiring, attribute
+from earlet_export.widen import LAID_OUT
 
 # Channels are computed sixteen at a time.
 LANES = 16
@@ -101,7 +102,8 @@ def _channels(scene: Scene) -> Iterator[str]:
         if node.op_type in _CONVOLUTIONS and len(sizes := scene.weight(node)) > 3:
             group: int = attribute(node, "group", 1)
             out, into = sizes[0], sizes[1] * group
-            if group == 1 and (out % LANES or (into % LANES and into > 3)):
+            few = into <= 3 or node.input[0].endswith(LAID_OUT)
+            if group == 1 and (out % LANES or (into % LANES and not few)):
                 yield node.name
 
 
@@ -133,7 +135,12 @@ def _means(scene: Scene) -> Iterator[str]:
 
 
 def _pads(scene: Scene) -> Iterator[str]:
-    yield from (node.name for node in scene.nodes if node.op_type == "Pad")
+    """Less those of one channel that are put into blocks anyway, which costs next to nothing."""
+    yield from (
+        node.name
+        for node in scene.nodes
+        if node.op_type == "Pad" and not node.output[0].endswith(LAID_OUT)
+    )
 
 
 def _recurrent(scene: Scene) -> Iterator[str]:

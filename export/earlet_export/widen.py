@@ -30,6 +30,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+# How tensors end that were laid out for a wide convolution: padded, in blocks, channels first.
+LAID_OUT = (".padded", ".blocks", ".blocks.first")
 # Channels that the int8 kernel reads at once, and the most that are worth putting together.
 _CHANNELS = 4
 _FEW, _LONGEST_STRIDE = 3, 4

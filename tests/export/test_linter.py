@@ -69,14 +69,14 @@ class Graph:
         weights = self.weight(out, into // group, size, size), self.weight(out)
         return self.op("Conv", x, *weights, pads=[size // 2] * 4, group=group)
 
-    def ends(self, x: str, channels: int = 16) -> onnx.ModelProto:
+    def ends(self, x: str, channels: int = 16, *, picture: int = 16) -> onnx.ModelProto:
         pooled = self.op("MaxPool", x, kernel_shape=[12, 12], strides=[12, 12])
         flat = self.op("Flatten", pooled)
         last = self.op("Gemm", flat, self.weight(2, channels * 4), self.weight(2), transB=1)
         graph = helper.make_graph(
             self.nodes,
             "model",
-            [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["B", 16, 24, 24])],
+            [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["B", picture, 24, 24])],
             [helper.make_tensor_value_info(last, TensorProto.FLOAT, ["B", 2])],
             self.weights,
         )
@@ -85,6 +85,10 @@ class Graph:
 
 def plain(g: Graph) -> onnx.ModelProto:
     return g.ends(g.op("Relu", g.conv(g.op("Relu", g.conv("features")))))
+
+
+def one_channel(g: Graph) -> onnx.ModelProto:
+    return g.ends(g.op("Relu", g.conv(g.op("Relu", g.conv("features", into=1)))), picture=1)
 
 
 def leaky(g: Graph) -> onnx.ModelProto:
@@ -152,7 +156,8 @@ def recurrent(g: Graph) -> onnx.ModelProto:
 
 
 def in_int8(model: onnx.ModelProto, *, keep_float: tuple[str, ...] = ()) -> onnx.ModelProto:
-    noise = np.random.default_rng(1).standard_normal((2, 1, 16, 24, 24)).astype(np.float32)
+    channels = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    noise = np.random.default_rng(1).standard_normal((2, 1, channels, 24, 24)).astype(np.float32)
     return quantize(model, observe(model, iter(noise)), keep_float=keep_float)
 
 
@@ -161,7 +166,8 @@ def linted(model: onnx.ModelProto) -> Lint:
 
 
 def test_a_plain_network_has_no_flaw() -> None:
-    for model in (plain(Graph()), in_int8(plain(Graph()))):
+    models = (plain(Graph()), one_channel(Graph()))
+    for model in (*models, *map(in_int8, models)):
         found = linted(model)
         assert found.findings == ()
         assert lint_lines(found)[0].startswith("Nothing in it runs slower than it must")
