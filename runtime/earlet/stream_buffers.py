@@ -61,10 +61,14 @@ class SoundBuffers:
         ready = sorted(sounds)
         if self._together and len(ready) == len(self._now) > 1:
             self._align()
-            self._go(slice(0, len(ready)))
+            self._go(0, len(ready))
         else:
             for sound in ready:
-                self._go(slice(sound, sound + 1))
+                self.run_alone(sound)
+
+    def run_alone(self, sound: int) -> None:
+        """`run` for one of them."""
+        self._go(sound, sound + 1)
 
     def bits(self) -> bytes:
         """All that the last run left behind, to compare."""
@@ -84,12 +88,12 @@ class SoundBuffers:
                     self._sets[to][name][sound] = values[sound]
                 self._now[sound] = to
 
-    def _go(self, rows: slice) -> None:
+    def _go(self, start: int, stop: int) -> None:
         """One run on neighbouring sounds whose states lie in the same set."""
-        now = self._now[rows.start]
-        binding = self._bindings.get((rows.start, rows.stop, now))
+        now = self._now[start]
+        binding = self._bindings.get((start, stop, now))
         if binding is None:
-            binding = self._bindings[rows.start, rows.stop, now] = self._bind(rows, now)
+            binding = self._bindings[start, stop, now] = self._bind(slice(start, stop), now)
         try:
             self._session.run.run_with_iobinding(binding)
         # onnxruntime's own exceptions share no base below Exception.
@@ -99,7 +103,7 @@ class SoundBuffers:
                 f"samples: {(str(error).strip() or type(error).__name__).splitlines()[0]}. "
                 "Export the bundle again."
             ) from error
-        for sound in range(rows.start, rows.stop):
+        for sound in range(start, stop):
             self._now[sound] = 1 - now
 
     def _bind(self, rows: slice, now: int) -> Any:

@@ -156,7 +156,7 @@ class ExactEngine:
 
     def run(self, *, quiet: bool) -> None:
         """Run this sound alone; silence too must reach the states."""
-        self.buffers.run([self.row])
+        self.buffers.run_alone(self.row)
         self.collect()
 
     def collect(self) -> None:

@@ -27,7 +27,7 @@ def test_each_window_has_its_level_whatever_the_pieces(
 ) -> None:
     found = levels(window, hop, sorted(cuts))
     wanted = [level_dbfs(SOUND[b : b + window]) for b in range(0, 501 - window, hop)]
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
     assert found == levels(window, hop, [])
 
 
@@ -47,7 +47,7 @@ def test_a_hop_of_many_seconds_has_its_level_too() -> None:
         for piece in np.split(sound, cuts):
             levels.put(piece)
         found[cuts] = list(levels.ready)
-    assert found[()] == pytest.approx([level_dbfs(sound[:50_000])], abs=1e-9)
+    assert found[()] == pytest.approx([level_dbfs(sound[:50_000])], abs=1e-5)
     assert all(one == found[()] for one in found.values())
 
 

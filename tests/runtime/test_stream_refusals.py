@@ -113,13 +113,13 @@ def test_a_model_that_answers_nan_is_not_believed_and_its_stream_is_over(
 ) -> None:
     stream = exact.stream()
     engine: Any = stream._engine
-    real = engine.buffers.run
+    real = engine.buffers.run_alone
 
-    def broken(rows: Any) -> None:
-        real(rows)
+    def broken(row: int) -> None:
+        real(row)
         engine.buffers.logits[:] = np.nan
 
-    monkeypatch.setattr(engine.buffers, "run", broken)
+    monkeypatch.setattr(engine.buffers, "run_alone", broken)
     with pytest.raises(BundleError, match=r"fp32\.stream\.onnx answered with a number that is not"):
         stream.accept(speech(1), RATE_HZ)
     with pytest.raises(UsageError, match=r"the model failed on this stream\. Call reset\(\)"):
