@@ -51,7 +51,9 @@ class PowerDft(nn.Module):
       beyond the hop that just arrived. N = T // hop.
 
     `bins`: only so many frequencies from 0 Hz on (0: all n_fft // 2 + 1). Kernels are computed in
-    float64 and are no part of the checkpoint. Raises ValueError for sizes that cannot be, and for
+    float64 and are no part of the checkpoint. A waveform in double precision
+    gives power in it, but not by the factored form: ONNX Runtime has no convolution in double.
+    Raises ValueError for sizes that cannot be, and for
     a waveform shorter than a frame.
     """
 
@@ -124,7 +126,7 @@ class PowerDft(nn.Module):
             return self._factored(padded)
         if self.form == "folded":
             return self._folded(self._framed(padded))
-        return squared(self.basis @ self._framed(padded))
+        return squared(self.basis.to(padded.dtype) @ self._framed(padded))
 
     def places(self) -> Tensor:
         """Rows of `rows_of` [bins] that hold bin 0, 1, 2, ..."""
@@ -170,7 +172,8 @@ class PowerDft(nn.Module):
         half = self.window_samples // 2
         frames = frames * self.taper[:, None]
         forth, back = frames[:, :half], frames[:, half:].flip(1)
-        real, imaginary = self.cosine @ (forth + back), self.sine @ (forth - back)
+        cosine, sine = self.cosine.to(frames.dtype), self.sine.to(frames.dtype)
+        real, imaginary = cosine @ (forth + back), sine @ (forth - back)
         return real * real + imaginary * imaginary
 
     def _keep(self, kernels: dict[str, Floats]) -> None:
@@ -226,10 +229,12 @@ def best_split(n_fft: int, hop_samples: int, *, window_samples: int = 0) -> tupl
     return min(splits, key=lambda s: split_cost(s, window), default=None)
 
 
-def cheapest_form(n_fft: int, hop_samples: int, *, window_samples: int = 0, bins: int = 0) -> Form:
-    """Which form multiplies least for this size."""
+def cheapest_form(
+    n_fft: int, hop_samples: int, *, window_samples: int = 0, bins: int = 0, factored: bool = True
+) -> Form:
+    """Which form multiplies least for this size. `factored`: whether that one is allowed."""
     window, bins = window_samples or n_fft, min(bins or n_fft // 2, n_fft // 2)
-    split = best_split(n_fft, hop_samples, window_samples=window)
+    split = best_split(n_fft, hop_samples, window_samples=window) if factored else None
     if split is not None and split_cost(split, window) < bins * window * (1 + window % 2):
         return "factored"
     return "folded" if window % 2 == 0 else "matmul"

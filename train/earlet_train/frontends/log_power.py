@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from earlet_train.frontends.dft import Centre, PowerDft, looks_ahead
+from earlet_train.frontends.dft import Centre, PowerDft, cheapest_form, looks_ahead
 from earlet_train.frontends.frontend import Frontend
 from earlet_train.frontends.pre_emphasis import FirstSample, keeps_first, pre_emphasised
 from earlet_train.frontends.windows import Window
@@ -41,7 +41,11 @@ class LogPowerSettings:
 
 
 class LogPower(Frontend):
-    """Waveform [B, T] -> features [B, 1, bins, frames], ln |X| or ln |X|^2, not scaled."""
+    """Waveform [B, T] -> features [B, 1, bins, frames], ln |X| or ln |X|^2, not scaled.
+
+    In double precision up to the logarithm: below a loud sound's harmonics lie bins that float32
+    fills with its own rounding, and a trained network reads it.
+    """
 
     Settings = LogPowerSettings
     # The smallest power that float32 holds with all its digits.
@@ -57,6 +61,14 @@ class LogPower(Frontend):
             window=settings.window,
             centre=settings.centre,
             bins=settings.bins,
+            # The other one knows no double precision.
+            form=cheapest_form(
+                settings.n_fft,
+                settings.hop_samples,
+                window_samples=settings.window_samples,
+                bins=settings.bins,
+                factored=False,
+            ),
         )
 
     def why_not_streaming(self) -> str:
@@ -80,11 +92,13 @@ class LogPower(Frontend):
     def forward(self, waveform: Tensor) -> Tensor:
         """Waveform [B, T] -> logarithms [B, 1, F, N]."""
         s = self.settings
-        power: Tensor = self.dft(pre_emphasised(waveform, s.pre_emphasis, first=s.first_sample))
+        sound = pre_emphasised(waveform.double(), s.pre_emphasis, first=s.first_sample)
+        power: Tensor = self.dft(sound)
         logs = power.clamp(min=self.smallest_power).log() * (0.5 if s.of == "magnitude" else 1.0)
         # The published floor of e^-80 is a power that float32 cannot hold: silence is set apart.
         floor = torch.full((), s.floor_ln, dtype=logs.dtype, device=logs.device)
         logs = torch.where(power > self.smallest_power, logs.maximum(floor), floor)
+        logs = logs.to(waveform.dtype)
         if s.frames:
             logs = torch.cat([logs] * -(-s.frames // logs.shape[2]), dim=2)[:, :, : s.frames]
         return logs[:, None]

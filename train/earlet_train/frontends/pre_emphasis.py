@@ -16,6 +16,8 @@ def pre_emphasised(waveform: Tensor, coefficient: float, *, first: FirstSample =
     """
     if not coefficient:
         return waveform
+    # Of a sound in double precision too: the exporter stores numbers in the code as float32.
+    coefficient = float(torch.tensor(coefficient, dtype=torch.float32))
     if first == "dropped":
         return waveform[:, 1:] - coefficient * waveform[:, :-1]
     return torch.cat([waveform[:, :1], waveform[:, 1:] - coefficient * waveform[:, :-1]], dim=1)
