@@ -33,8 +33,13 @@ from earlet.errors import UsageError
 from earlet_export.quiet import quiet
 
 Array = NDArray[np.float32]
-Method = Literal["minmax", "entropy", "percentile"]
+Statistic = Literal["minmax", "entropy", "percentile"]
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+# What a recipe may ask for. `own-level`: minmax over recordings as loud as they are, not at three
+# levels: for networks that a quiet recording drives where nothing they were trained on does.
+Method = Literal["minmax", "entropy", "percentile", "own-level"]
 METHODS: tuple[Method, ...] = get_args(Method)
+LAST_RESORT: Method = "own-level"
 
 # A histogram of a tensor is full long before its extremes are known: so many clips, drawn from all,
 # and the export of a large network stays a matter of minutes.
@@ -51,11 +56,11 @@ class Ranges:
 
     data: Any
     clips: int
-    method: Method = "minmax"
+    method: Statistic = "minmax"
 
 
 def observe(
-    model: onnx.ModelProto, features: Iterable[Array], *, method: Method = "minmax"
+    model: onnx.ModelProto, features: Iterable[Array], *, method: Statistic = "minmax"
 ) -> Ranges:
     """Model graph, features [1, C, F, N] of each clip -> every tensor's range over all of them.
 
@@ -77,7 +82,7 @@ def observe(
 
 
 @contextlib.contextmanager
-def _calibrator(model: onnx.ModelProto, method: Method) -> Iterator[Any]:
+def _calibrator(model: onnx.ModelProto, method: Statistic) -> Iterator[Any]:
     """ONNX Runtime's own, on a copy of the graph that also gives away its inner tensors."""
     with (
         tempfile.TemporaryDirectory(prefix="earlet-") as folder,
@@ -109,7 +114,7 @@ _KINDS = {
 }
 
 
-def _collector(method: Method, ends: Any) -> HistogramCollector:
+def _collector(method: Statistic, ends: Any) -> HistogramCollector:
     """Empty histograms from -end to end of each tensor, so that no clip can make them grow."""
     collector = HistogramCollector(
         method=method,

@@ -73,7 +73,10 @@ def make_int8(
     macs = layer_macs(traced.counted_model)
 
     def ranges(method: Method) -> Ranges:
-        clips = (frontend(clip) for clip in at_three_levels(material.calibration))
+        windows = material.calibration
+        if method == "own-level":
+            return observe(traced.model, (frontend(window[None]) for window in windows))
+        clips = (frontend(clip) for clip in at_three_levels(windows))
         return observe(traced.model, clips, method=method)
 
     def judge(model: onnx.ModelProto) -> Judged:
@@ -152,5 +155,9 @@ def calibrated(int8: Int8, material: Material) -> Calibrated:
         clips=int8.chosen.clips,
         files=material.calibration_files,
         windows_sha256=hashlib.sha256(windows.tobytes()).hexdigest(),
-        levels="each window as it is, 20 dB quieter, and in turn at full scale or 40 dB quieter",
+        levels=(
+            "each window as it is"
+            if int8.chosen.method == "own-level"
+            else "each window as it is, 20 dB quieter, and in turn at full scale or 40 dB quieter"
+        ),
     )

@@ -319,11 +319,18 @@ def _int8_words(report: Report) -> str:
     if "int8" not in report.rungs:
         return "There is no int8 graph: it was not asked for."
     rung = report.rungs["int8"]
-    how = f" ({report.calibration.method})" if report.calibration else ""
+    method = report.calibration.method if report.calibration else ""
+    how = f" ({method})" if method else ""
+    loud = "as loud as they are" if method == "own-level" else "at three levels each"
     words = [
-        f"int8: ranges{how} from {report.calibration_clips} train recordings at three levels each, "
+        f"int8: ranges{how} from {report.calibration_clips} train recordings {loud}, "
         "named in report.json; the frontend and the last layer are float."
     ]
+    if method == "own-level":
+        words.append(
+            "Quiet recordings were left out: they drive this network so far that nothing else "
+            "keeps its decisions. See below what int8 does to them."
+        )
     if report.kept_float:
         words.append(f"Also float: {', '.join(f'`{name}`' for name in report.kept_float)}.")
     if report.ranking:

@@ -2,7 +2,8 @@
 
 Tried in this order, and no further than needed: everything in int8, calibrated as the recipe says;
 the same calibrated otherwise; the first layer, the last block, or both in float; and the layers
-that hurt the decision most in float, one, two, four, ... of them, then as few as will do.
+that hurt the decision most in float, one, two, four, ... of them, then as few as will do. Where
+all of that breaks the promise, ranges learned without quiet recordings, and again the worst layers.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from functools import partial
 
 import onnx
 
-from earlet_export.calibrate import METHODS, Method, Ranges
+from earlet_export.calibrate import LAST_RESORT, METHODS, Method, Ranges
 from earlet_export.macs import layer_macs
 from earlet_export.quantize import annotated, layers, quantize
 from earlet_export.sensitivity import Damage
@@ -110,7 +111,7 @@ def settle(
     if search.tries("int8", method).holds:
         return search.found(ranking=(), speeds={})
     for other in METHODS:
-        if other != method:
+        if other not in (method, LAST_RESORT):
             search.tries(f"int8, {other}", other)
     ranking: list[Damage] = []
     if not search.holders:
@@ -119,6 +120,11 @@ def settle(
         ranking = rank(search.ranges(best))
         search.groups(best)
         search.worst_first(best, [damage.layer for damage in ranking])
+    if not search.holders and method != LAST_RESORT:
+        search.tries(f"int8, {LAST_RESORT}", LAST_RESORT)
+    if not search.holders and method != LAST_RESORT:
+        ranking = rank(search.ranges(LAST_RESORT))
+        search.worst_first(LAST_RESORT, [damage.layer for damage in ranking])
     tell(f"timing {len(search.tried)} int8 graphs beside fp32")
     speeds = time({"fp32": model} | search.models)
     return search.found(ranking=tuple(ranking), speeds=speeds)

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from earlet.errors import UsageError
-from earlet_export.calibrate import METHODS, Method, Ranges, observe
+from earlet_export.calibrate import STATISTICS, Ranges, Statistic, observe
 from earlet_export.quantize import quantize
 from earlet_export.run import Runner, one_by_one
 from earlet_export.trace import Traced
@@ -31,7 +31,7 @@ def ends(ranges: Ranges) -> dict[str, tuple[float, float]]:
 def test_minmax_spans_what_was_seen_and_the_others_lie_within_it(
     traced: Traced, features: Array
 ) -> None:
-    found = {m: ends(observe(traced.model, clips(features), method=m)) for m in METHODS}
+    found = {m: ends(observe(traced.model, clips(features), method=m)) for m in STATISTICS}
     low, high = found["minmax"]["features"]
     assert (low, high) == (features.min(), features.max())
     for method in ("entropy", "percentile"):
@@ -47,15 +47,15 @@ def test_one_wild_value_widens_minmax_and_not_entropy(traced: Traced, features: 
     wild[3, 0, 0, 0] = 1000.0
     high = {
         method: ends(observe(traced.model, clips(wild), method=method))["features"][1]
-        for method in METHODS
+        for method in STATISTICS
     }
     assert high["minmax"] == 1000.0
     assert high["entropy"] < 500
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", STATISTICS)
 def test_int8_of_every_method_follows_the_float_answer(
-    method: Method, traced: Traced, features: Array
+    method: Statistic, traced: Traced, features: Array
 ) -> None:
     ranges = observe(traced.model, clips(features), method=method)
     exact = one_by_one(Runner.of(traced.model), features)
@@ -63,25 +63,25 @@ def test_int8_of_every_method_follows_the_float_answer(
     assert 0 < np.abs(exact - moved).max() < 0.2 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", STATISTICS)
 def test_the_same_clips_give_the_same_ranges(
-    method: Method, traced: Traced, features: Array
+    method: Statistic, traced: Traced, features: Array
 ) -> None:
     first, second = (ends(observe(traced.model, clips(features), method=method)) for _ in range(2))
     assert first == second
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", STATISTICS)
 def test_clips_of_varying_length_never_reach_the_calibrators(
-    method: Method, traced: Traced, features: Array
+    method: Statistic, traced: Traced, features: Array
 ) -> None:
     varying = [*clips(features), clips(features)[0][..., :-1]]
     with pytest.raises(UsageError, match=r"clip 9 has features of shape .* one length only"):
         observe(traced.model, varying, method=method)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_no_clip_at_all_is_refused(method: Method, traced: Traced) -> None:
+@pytest.mark.parametrize("method", STATISTICS)
+def test_no_clip_at_all_is_refused(method: Statistic, traced: Traced) -> None:
     with pytest.raises(UsageError, match="no clip to calibrate"):
         observe(traced.model, [], method=method)
 

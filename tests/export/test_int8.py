@@ -28,6 +28,26 @@ def test_the_report_names_what_taught_int8_its_ranges(
     assert told["windows_sha256"] == hashlib.sha256(windows).hexdigest()
 
 
+def test_recordings_as_loud_as_they_are_where_the_recipe_says_so(
+    checkpoint: Checkpoint, material: Material, tmp_path: Path
+) -> None:
+    export = dataclasses.replace(checkpoint.recipe.export, calibration="own-level")
+    quiet = dataclasses.replace(checkpoint.recipe, export=export)
+    done = export_bundle(
+        dataclasses.replace(checkpoint, recipe=quiet),
+        material,
+        out=tmp_path / "b",
+        data="sounds",
+        pictures=False,
+    )
+    told = json.loads((done.path / "report.json").read_text())["calibration"]
+    assert (told["method"], told["clips"]) == ("own-level", len(material.calibration))
+    assert told["levels"] == "each window as it is"
+    page = (done.path / "report.md").read_text()
+    assert "as loud as they are" in page
+    assert "three levels each" not in page
+
+
 def test_the_frontier_of_an_int8_that_holds_at_once_is_fp32_and_int8(exported: Exported) -> None:
     told = json.loads((exported.path / "report.json").read_text())["frontier"]
     assert [point["name"] for point in told] == ["fp32", "int8"]

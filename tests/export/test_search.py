@@ -31,6 +31,7 @@ class Bench:
     """A real model graph with its real ranges; what holds and what is fast, the test says."""
 
     def __init__(self, traced: Traced, features: Array) -> None:
+        self.traced = traced
         self.model = traced.model
         self.features = features
         self.judged: list[tuple[str, ...]] = []
@@ -40,7 +41,8 @@ class Bench:
 
     def observe(self, method: Method) -> Ranges:
         self.methods.append(method)
-        return observe(self.model, (clip[None] for clip in self.features), method=method)
+        statistic = "minmax" if method == "own-level" else method
+        return observe(self.model, (clip[None] for clip in self.features), method=statistic)
 
     @property
     def lightest(self) -> list[str]:
@@ -178,6 +180,27 @@ def test_it_gives_up_before_half_of_the_work_is_float(bench: Bench) -> None:
     assert not found.chosen.holds
     assert len(found.tried) > 6
     assert all(tried.float_share <= MOST_IN_FLOAT for tried in found.tried)
+
+
+def test_quiet_recordings_are_left_out_where_nothing_else_holds(bench: Bench) -> None:
+    found = bench.search(lambda _kept, _before: bench.methods[-1] == "own-level")
+    assert found.chosen.name == found.tried[-1].name == "int8, own-level"
+    assert (found.chosen.method, found.kept_float, bench.ranked) == ("own-level", (), 1)
+    needed = set(bench.lightest[:2])
+    found = Bench(bench.traced, bench.features).search(
+        lambda kept, _before: needed <= set(kept), order=bench.lightest
+    )
+    assert found.chosen.method == "minmax", "layers in float come before"
+
+
+def test_with_quiet_recordings_left_out_the_worst_layers_go_back_too(bench: Bench) -> None:
+    order = bench.lightest
+    found = bench.search(
+        lambda kept, _before: bench.methods[-1] == "own-level" and set(order[:2]) <= set(kept),
+        order=order,
+    )
+    assert found.chosen.name == "int8, own-level, 2 worst layers in float"
+    assert bench.ranked == 2
 
 
 def test_the_same_graph_is_not_judged_twice(bench: Bench) -> None:

@@ -74,7 +74,7 @@ class Export:
     """
 
     calibration_clips: Count = 128
-    calibration: Literal["minmax", "entropy", "percentile"] = "minmax"
+    calibration: Literal["minmax", "entropy", "percentile", "own-level"] = "minmax"
     exclude: tuple[str, ...] = ()
     stream: Stream = "window"
     opset: Literal[18] = 18

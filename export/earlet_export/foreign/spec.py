@@ -161,7 +161,7 @@ class ForeignExport:
 
     seam: str | None = None
     calibration_clips: Count = 64
-    calibration: Literal["minmax", "entropy", "percentile"] = "minmax"
+    calibration: Literal["minmax", "entropy", "percentile", "own-level"] = "minmax"
 
 
 @dataclass(frozen=True, kw_only=True)
