@@ -48,6 +48,7 @@ from earlet_export.prove import (
     compare,
     difference,
     error_rate,
+    rungs_data,
 )
 from earlet_export.prove_lengths import AtLength, OpenGraph, broken_lengths, prove_lengths
 from earlet_export.run import Runner
@@ -116,11 +117,7 @@ class Against:
 
     def record(self) -> dict[str, Any]:
         """For JSON."""
-        data = dataclasses.asdict(self)
-        for precision, rung in self.rungs.items():
-            data["rungs"][precision]["max_abs_logit"] = rung.max_abs_logit
-            data["rungs"][precision]["flip_rate"] = rung.flip_rate
-        return data
+        return dataclasses.asdict(self) | {"rungs": rungs_data(self.rungs)}
 
 
 def climb_bundle(bundle: Bundle, checkpoint: Path, plan: Plan) -> Against:

@@ -4,7 +4,8 @@ Three questions per rung: how far do the logits move, does any decision change, 
 rate rise. A value that is not finite is a failure of its own, whatever was promised.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -119,6 +120,15 @@ class Rung:
     def flip_rate(self) -> float:
         """In 0..1."""
         return self.flips / self.decisions
+
+
+def rungs_data(rungs: Mapping[str, Rung]) -> dict[str, Any]:
+    """For JSON: the rungs as plain dicts, with what is computed from each beside it."""
+    return {
+        precision: dataclasses.asdict(rung)
+        | {"max_abs_logit": rung.max_abs_logit, "flip_rate": rung.flip_rate}
+        for precision, rung in rungs.items()
+    }
 
 
 def compare(

@@ -18,7 +18,7 @@ from earlet_export.lint_page import lint_parts, short_lines
 from earlet_export.linter import Lint
 from earlet_export.markdown import columns, decibels, percent, rate_words
 from earlet_export.markdown import table as table  # also for whoever asks here
-from earlet_export.prove import Difference, Rung
+from earlet_export.prove import Difference, Rung, rungs_data
 from earlet_export.prove_lengths import AtLength
 from earlet_export.report_pictures import picture_parts, shown
 from earlet_export.sensitivity import Damage
@@ -97,9 +97,7 @@ def as_data(report: Report) -> dict[str, Any]:
     data = dataclasses.asdict(report)
     if not report.lengths:
         del data["lengths"]
-    for precision, rung in report.rungs.items():
-        data["rungs"][precision]["max_abs_logit"] = rung.max_abs_logit
-        data["rungs"][precision]["flip_rate"] = rung.flip_rate
+    data["rungs"] = rungs_data(report.rungs)
     return data
 
 

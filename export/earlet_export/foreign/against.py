@@ -27,7 +27,7 @@ from earlet_export.foreign.spec import Spec, parse_spec
 from earlet_export.foreign.wrapped import Wrapped
 from earlet_export.ladder_page import CONDITION_HEADER, condition_rows
 from earlet_export.markdown import columns, decibels, percent
-from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
+from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate, rungs_data
 from earlet_export.run import Runner
 from earlet_export.seam import up_to_features
 
@@ -89,11 +89,7 @@ class AgainstOriginal:
 
     def record(self) -> dict[str, Any]:
         """For JSON."""
-        data = dataclasses.asdict(self)
-        for precision, rung in self.rungs.items():
-            data["rungs"][precision]["max_abs_logit"] = rung.max_abs_logit
-            data["rungs"][precision]["flip_rate"] = rung.flip_rate
-        return data
+        return dataclasses.asdict(self) | {"rungs": rungs_data(self.rungs)}
 
 
 def climb_adopted(bundle: Bundle, named: str, plan: Plan) -> AgainstOriginal:

@@ -14,7 +14,7 @@ from earlet_export.foreign.spec import Spec
 from earlet_export.int8 import Calibrated
 from earlet_export.markdown import columns, decibels, percent, table
 from earlet_export.operating_points import Point, points_table
-from earlet_export.prove import Rung
+from earlet_export.prove import Rung, rungs_data
 from earlet_export.report_pictures import picture_parts
 from earlet_export.speed import Speed
 
@@ -63,9 +63,7 @@ def as_data(adoption: Adoption) -> dict[str, Any]:
     data = dataclasses.asdict(adoption)
     data["spec"] = adoption.spec.text
     data["adopted"] = True
-    for precision, rung in adoption.rungs.items():
-        data["rungs"][precision]["max_abs_logit"] = rung.max_abs_logit
-        data["rungs"][precision]["flip_rate"] = rung.flip_rate
+    data["rungs"] = rungs_data(adoption.rungs)
     return data
 
 
