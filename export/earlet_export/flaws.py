@@ -135,7 +135,7 @@ def _means(scene: Scene) -> Iterator[str]:
 
 
 def _pads(scene: Scene) -> Iterator[str]:
-    """Less those of one channel that are put into blocks anyway, which costs next to nothing."""
+    """Less those of few channels that are put into blocks anyway, which costs next to nothing."""
     yield from (
         node.name
         for node in scene.nodes

@@ -326,8 +326,7 @@ def _int8_words(report: Report) -> str:
     ]
     if method == "own-level":
         words.append(
-            "Quiet recordings were left out: they drive this network so far that nothing else "
-            "keeps its decisions. See below what int8 does to them."
+            "No quieter copies of them were heard, so look below at what int8 does to quiet sound."
         )
     if report.kept_float:
         words.append(f"Also float: {', '.join(f'`{name}`' for name in report.kept_float)}.")

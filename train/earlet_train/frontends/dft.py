@@ -51,10 +51,9 @@ class PowerDft(nn.Module):
       beyond the hop that just arrived. N = T // hop.
 
     `bins`: only so many frequencies from 0 Hz on (0: all n_fft // 2 + 1). Kernels are computed in
-    float64 and are no part of the checkpoint. A waveform in double precision
+    float64, kept in float32, and are no part of the checkpoint. A waveform in double precision
     gives power in it, but not by the factored form: ONNX Runtime has no convolution in double.
-    Raises ValueError for sizes that cannot be, and for
-    a waveform shorter than a frame.
+    Raises ValueError for sizes that cannot be, and for a waveform shorter than a frame.
     """
 
     def __init__(
