@@ -33,6 +33,8 @@ def test_a_row_tells_what_an_export_found(
     assert (row.run, row.recipe, row.decisions) == ("tone", "tone-or-noise", 24)
     assert 0 < row.fp32_max_abs_logit <= 1e-4 < row.int8_max_abs_logit
     assert row.low <= row.eer_change <= row.high
+    assert row.epochs > 0
+    assert row.recordings > 0
     assert 0 < row.int8_bytes < row.fp32_bytes
     assert row.int8_to_fp32 > 0
     assert row.fp32_to_torch > 0
@@ -57,17 +59,21 @@ def test_a_row_that_is_done_is_not_measured_again_until_the_weights_change(
     assert again == found
     assert steps == []
     kept = json.loads((out / "tone.json").read_text())
-    (out / "tone.json").write_text(json.dumps(kept | {"checkpoint_sha256": "other"}))
-    study_exports(
-        [run_folder],
-        root=run_folder.parent,
-        corpora=[corpus],
-        out=out,
-        effort=Effort(proof_clips=24),
-        on_step=steps.append,
-        on_row=lambda _: None,
-    )
-    assert steps
+    other, older = kept | {"checkpoint_sha256": "other"}, kept.copy()
+    del older["recordings"]
+    for stale in (other, older):
+        steps.clear()
+        (out / "tone.json").write_text(json.dumps(stale))
+        study_exports(
+            [run_folder],
+            root=run_folder.parent,
+            corpora=[corpus],
+            out=out,
+            effort=Effort(proof_clips=24),
+            on_step=steps.append,
+            on_row=lambda _: None,
+        )
+        assert steps
 
 
 def test_a_run_without_its_corpus_fails_alone_and_says_why(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from earlet.errors import CorpusError, ParityError, UsageError
 from earlet.golden import signals
@@ -45,6 +45,7 @@ _INTERVAL_SEED = 21
 class ExportRow:
     """What came of one run. Rates in 0..1, sizes in bytes, ratios of processor time.
 
+    It was trained for `epochs` on so many `recordings`, until its best epoch.
     `eer_change` of int8 with its 95 % interval from `low` to `high`, resampled in pairs. `margin`:
     the median distance of a recording's score from the threshold; `moved`: the mean distance that
     int8 moves it. `in_float`: layers put back by the search, of `tried` graphs. `why`: what int8
@@ -56,6 +57,7 @@ class ExportRow:
     checkpoint_sha256: str
     corpus: str
     epochs: int
+    recordings: int
     decisions: int
     original_eer: float
     fp32_max_abs_logit: float
@@ -216,6 +218,7 @@ def export_row(
         checkpoint_sha256=checkpoint.sha256,
         corpus=corpus.resolve().name,
         epochs=origin.epoch,
+        recordings=origin.train_trials,
         decisions=len(asked.trials),
         original_eer=eer,
         fp32_max_abs_logit=fp32.max_abs_logit,
@@ -284,10 +287,13 @@ def _keep(file: Path, row: ExportRow) -> None:
 
 
 def _kept(file: Path, checkpoint: Checkpoint) -> ExportRow | None:
-    """The row of this very checkpoint, where it was made before."""
+    """The row of this very checkpoint, where this version made it before."""
     if not file.is_file():
         return None
-    row = TypeAdapter(ExportRow).validate_json(file.read_text(encoding="utf-8"))
+    try:
+        row = TypeAdapter(ExportRow).validate_json(file.read_text(encoding="utf-8"))
+    except ValidationError:
+        return None
     return row if row.checkpoint_sha256 == checkpoint.sha256 else None
 
 

@@ -6,7 +6,16 @@ from earlet_bench.evaluation.tables import Table
 from earlet_export.studies.exports import MOST_EER_INCREASE, ExportRow, Failed
 
 _HEADER = (
-    *("run", "EER %", "fp32 max abs", "int8 flips", "int8 EER change (95 %)", "kept"),
+    *(
+        "run",
+        "recipe",
+        "trained on",
+        "EER %",
+        "fp32 max abs",
+        "int8 flips",
+        "int8 EER change (95 %)",
+        "kept",
+    ),
     *("fp32 kB", "int8 kB", "int8/fp32 time", "fp32/torch time", "in float", "graph"),
 )
 
@@ -25,6 +34,8 @@ def exports_table(rows: Sequence[ExportRow | Failed]) -> Table:
 def _cells(row: ExportRow) -> tuple[str, ...]:
     return (
         row.run,
+        row.recipe,
+        f"{row.epochs} x {row.recordings}",
         f"{100 * row.original_eer:.2f}",
         f"{row.fp32_max_abs_logit:.1e}",
         f"{row.flips} of {row.decisions}",
@@ -42,8 +53,8 @@ def _cells(row: ExportRow) -> tuple[str, ...]:
 def _notes(rows: Sequence[ExportRow]) -> list[str]:
     corpora = ", ".join(sorted({row.corpus for row in rows}))
     notes = [
-        "fp32 max abs: largest difference of a logit from PyTorch's over golden signals and "
-        "recordings under all conditions. int8 EER change: in points on the dev recordings of "
+        "Trained on: epochs until the best one, times recordings. fp32 max abs: largest difference "
+        "of a logit from PyTorch's over golden signals and recordings under all conditions. int8 EER change: in points on the dev recordings of "
         f"{corpora or 'no corpus'}, its interval resampled in pairs over voices and machines; "
         f"kept: it rises by at most {100 * MOST_EER_INCREASE:g} points and no more decisions "
         "change than the recipe promises. Times: one window on one thread, interleaved in one run, "
