@@ -54,7 +54,8 @@ def _notes(rows: Sequence[ExportRow]) -> list[str]:
     corpora = ", ".join(sorted({row.corpus for row in rows}))
     notes = [
         "Trained on: epochs until the best one, times recordings. fp32 max abs: largest difference "
-        "of a logit from PyTorch's over golden signals and recordings under all conditions. int8 EER change: in points on the dev recordings of "
+        "of a logit from PyTorch's over golden signals and recordings under all conditions. int8 "
+        "EER change: in points on the dev recordings of "
         f"{corpora or 'no corpus'}, its interval resampled in pairs over voices and machines; "
         f"kept: it rises by at most {100 * MOST_EER_INCREASE:g} points and no more decisions "
         "change than the recipe promises. Times: one window on one thread, interleaved in one run, "
