@@ -55,6 +55,10 @@ def test_a_row_holds_the_whole_road_and_is_not_measured_twice(
     page = (tmp_path / "study" / "systems.md").read_text()
     assert page.count("| tiny |") == 1
     assert "**differs**" not in page
+    (tmp_path / "tiny.toml").write_text(RECIPE.replace("For tests", "For other tests"))
+    assert run(arguments) == 2
+    assert "measured with another text of the recipe tiny. Remove" in capfd.readouterr().err
+    assert (tmp_path / "study" / "tiny" / "row.json").read_bytes() == kept
 
 
 def test_a_misspelt_recipe_is_found_before_anything_is_trained(

@@ -100,7 +100,7 @@ def systems(
     from earlet.errors import ParityError
     from earlet.manifest import canonical_json
     from earlet_export.studies.published import published_counts
-    from earlet_export.studies.systems import Effort, study_system
+    from earlet_export.studies.systems import Effort, kept_row, study_system
     from earlet_export.studies.systems_table import markdown, terminal
     from earlet_train.atomic import write_beside
     from earlet_train.progress import RunDisplay
@@ -108,6 +108,8 @@ def systems(
     def step(words: str) -> None:
         typer.echo(f"… {words}", err=True)
 
+    for found in chosen:
+        kept_row(found, out)
     effort = Effort(clips=clips, epochs=epochs, overfit_batch=by_heart_batch)
     rows, failed = [], []
     for found in chosen:

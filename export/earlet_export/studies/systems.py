@@ -5,6 +5,7 @@ good they get: an epoch or two on a few hundred recordings is no training.
 """
 
 import dataclasses
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
+from earlet.errors import UsageError
 from earlet.manifest import canonical_json
 from earlet_export.describe import describe
 from earlet_export.export import export_bundle
@@ -39,6 +41,7 @@ class SystemRow:
 
     `overfit_steps`: training steps until no clip of 32 was judged wrongly; None: never, within
     the steps that were allowed. They took `overfit_batch` clips each; 0: the recipe's batch.
+    `recipe_sha256`: of the recipe's text; empty in rows of before it was kept.
     """
 
     recipe: str
@@ -63,6 +66,7 @@ class SystemRow:
     fp32_bytes: int
     int8_bytes: int
     overfit_batch: int = 0
+    recipe_sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +81,20 @@ class Effort:
     overfit_batch: int | None = None
 
 
+def kept_row(recipe: Recipe, out: Path) -> SystemRow | None:
+    """The row that `out` holds of this recipe. Raises UsageError on one of its older text."""
+    file = out / recipe.name / ROW_FILE
+    if not file.is_file():
+        return None
+    row = TypeAdapter(SystemRow).validate_json(file.read_text(encoding="utf-8"))
+    if row.recipe_sha256 not in ("", _sha256(recipe)):
+        raise UsageError(
+            f"{file} was measured with another text of the recipe {recipe.name}. Remove "
+            f"{file.parent} to measure it anew, or give another --out."
+        )
+    return row
+
+
 def study_system(
     recipe: Recipe,
     *,
@@ -89,12 +107,13 @@ def study_system(
 ) -> SystemRow:
     """One recipe -> its row, which `out` keeps: it is not measured twice.
 
-    Raises whatever stage failed raises: RecipeError, CorpusError, ParityError.
+    Raises what `kept_row` raises, and whatever stage failed raises: RecipeError, CorpusError,
+    ParityError.
     """
+    kept = kept_row(recipe, out)
+    if kept is not None:
+        return kept
     folder = out / recipe.name
-    kept = folder / ROW_FILE
-    if kept.is_file():
-        return TypeAdapter(SystemRow).validate_json(kept.read_text(encoding="utf-8"))
     torch.set_num_threads(threads)
     on_step(f"{recipe.name}: building, tracing")
     described = describe(recipe)
@@ -152,11 +171,16 @@ def study_system(
         fp32_bytes=sizes["fp32"],
         int8_bytes=sizes["int8"],
         overfit_batch=effort.overfit_batch or 0,
+        recipe_sha256=_sha256(recipe),
     )
     shutil.rmtree(folder / "bundle")
     text = canonical_json(dataclasses.asdict(row))
-    write_beside(kept, lambda file: file.write_text(text, encoding="utf-8"))
+    write_beside(folder / ROW_FILE, lambda file: file.write_text(text, encoding="utf-8"))
     return row
+
+
+def _sha256(recipe: Recipe) -> str:
+    return hashlib.sha256(recipe.text.encode()).hexdigest()
 
 
 def _material(recipe: Recipe, corpus: Path, effort: Effort) -> Material:
