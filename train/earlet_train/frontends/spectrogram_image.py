@@ -10,13 +10,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from earlet_train.frontends.clip_level import within_range
 from earlet_train.frontends.dft import PowerDft
 from earlet_train.frontends.frontend import Frontend
 from earlet_train.frontends.imagenet import with_channels
+from earlet_train.frontends.resize import resized
 from earlet_train.ranges import Count, NotNegative, Positive
 
 
@@ -46,8 +46,8 @@ class SpectrogramImage(Frontend):
     """Waveform [B, T] -> picture [B, channels, size, size].
 
     Power in dB; each clip's darkest value becomes 0 and its brightest 1; then resized bilinearly,
-    without antialiasing (what ONNX's Resize does too). Seen as a picture: the first row is the
-    highest frequency, the last row 0 Hz, time runs to the right.
+    without antialiasing. Seen as a picture: the first row is the highest frequency, the last row
+    0 Hz, time runs to the right.
     """
 
     Settings = SpectrogramImageSettings
@@ -87,7 +87,4 @@ class SpectrogramImage(Frontend):
         lowest = decibels.amin(dim=(1, 2), keepdim=True)
         span_db = decibels.amax(dim=(1, 2), keepdim=True) - lowest
         grey = (decibels - lowest) / span_db.clamp(min=self.smallest_span_db)
-        picture = F.interpolate(
-            grey.flip(1)[:, None], size=(s.size, s.size), mode="bilinear", align_corners=False
-        )
-        return with_channels(picture[:, 0], s.channels)
+        return with_channels(resized(grey.flip(1), s.size, s.size), s.channels)
