@@ -112,8 +112,8 @@ def facts(study: Study, answers: Sequence[Answer]) -> list[str]:
     device = this_device()
     told.append(
         f"{len(done)} of {study.trainings} trainings, {sum(d.minutes for d in done):.0f} minutes "
-        f"in all, on {', '.join(sorted({d.device for d in done}))}, "
-        f"{_span([d.threads for d in done])} threads: {device.title}; onnxruntime "
+        f"by the clock, on {', '.join(sorted({d.device for d in done}))} (threads: "
+        f"{_span([d.threads for d in done])}): {device.title}; onnxruntime "
         f"{device.onnxruntime}, earlet {device.earlet}."
     )
     return told + [f"Cut, or other than published: {cut}" for cut in study.cuts]
