@@ -101,10 +101,10 @@ def settle(
 
     `observe` learns ranges by a method; `judge` holds a graph against the promise; `rank` orders
     the layers, the worst first; `time` measures graphs side by side, the float one as `fp32`. The
-    last two are asked only where plain int8 breaks the promise. Where nothing keeps it, the full
-    int8 graph comes back, its promise broken. Nodes in `exclude` are in float from the start.
-    `macs`: the work of each layer, where the graph's sizes do not tell it. `tell` hears what came
-    of each graph, from the first broken promise on.
+    last two are asked only where plain int8 breaks the promise. Where nothing keeps it, the graph
+    that does least harm comes back, its promise broken. Nodes in `exclude` are in float from the
+    start. `macs`: the work of each layer, where the graph's sizes do not tell it. `tell` hears what
+    came of each graph, from the first broken promise on.
     """
     macs = layer_macs(model) if macs is None else macs
     search = _Search(model, observe=observe, judge=judge, exclude=exclude, macs=macs, tell=tell)
@@ -225,14 +225,15 @@ class _Search:
                 misses = middle
 
     def found(self, *, ranking: tuple[Damage, ...], speeds: Mapping[str, Speed]) -> Int8:
-        """The fastest of those that hold; the first of all where none does."""
+        """The fastest of those that hold; where none does, the one that does least harm."""
         timed = tuple(
             dataclasses.replace(tried, speed=speeds.get(tried.name)) for tried in self.tried
         )
-        chosen = timed[0]
         # A sort that is stable: among equals what was tried first, the simplest, comes first.
-        for tried in sorted((t for t in timed if t.holds), key=lambda t: t.float_share):
-            if not chosen.holds or _clearly_faster(tried, chosen):
+        holding = sorted((t for t in timed if t.holds), key=lambda tried: tried.float_share)
+        chosen = (holding or sorted(timed, key=lambda tried: tried.judged.badness))[0]
+        for tried in holding:
+            if _clearly_faster(tried, chosen):
                 chosen = tried
         return Int8(
             model=self.models[chosen.name],

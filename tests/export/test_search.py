@@ -176,8 +176,8 @@ def test_of_those_that_hold_the_least_float_wins_unless_another_is_clearly_faste
 
 def test_it_gives_up_before_half_of_the_work_is_float(bench: Bench) -> None:
     found = bench.search(lambda _kept, _before: False)
-    assert found.chosen.name == "int8"
     assert not found.chosen.holds
+    assert found.chosen.judged.badness == min(tried.judged.badness for tried in found.tried)
     assert len(found.tried) > 6
     assert all(tried.float_share <= MOST_IN_FLOAT for tried in found.tried)
 
