@@ -8,21 +8,24 @@ from earlet_export.studies.exports import Effort, ExportRow, Failed, find_runs, 
 from earlet_export.studies.exports_page import exports_table
 
 
-@pytest.fixture(scope="module")
-def rows(
-    run_folder: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[list[ExportRow | Failed], Path, list[str]]:
-    out, steps = tmp_path_factory.mktemp("exports"), list[str]()
-    found = study_exports(
-        [run_folder],
-        root=run_folder.parent,
+def studied(run: Path, corpus: Path, out: Path, steps: list[str]) -> list[ExportRow | Failed]:
+    return study_exports(
+        [run],
+        root=run.parent,
         corpora=[corpus],
         out=out,
         effort=Effort(proof_clips=24),
         on_step=steps.append,
         on_row=lambda _: None,
     )
-    return found, out, steps
+
+
+@pytest.fixture(scope="module")
+def rows(
+    run_folder: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[ExportRow | Failed], Path, list[str]]:
+    out, steps = tmp_path_factory.mktemp("exports"), list[str]()
+    return studied(run_folder, corpus, out, steps), out, steps
 
 
 def test_a_row_tells_what_an_export_found(
@@ -47,16 +50,7 @@ def test_a_row_that_is_done_is_not_measured_again_until_the_weights_change(
 ) -> None:
     found, out, _ = rows
     steps: list[str] = []
-    again = study_exports(
-        [run_folder],
-        root=run_folder.parent,
-        corpora=[corpus],
-        out=out,
-        effort=Effort(proof_clips=24),
-        on_step=steps.append,
-        on_row=lambda _: None,
-    )
-    assert again == found
+    assert studied(run_folder, corpus, out, steps) == found
     assert steps == []
     kept = json.loads((out / "tone.json").read_text())
     other, older = kept | {"checkpoint_sha256": "other"}, kept.copy()
@@ -64,15 +58,7 @@ def test_a_row_that_is_done_is_not_measured_again_until_the_weights_change(
     for stale in (other, older):
         steps.clear()
         (out / "tone.json").write_text(json.dumps(stale))
-        study_exports(
-            [run_folder],
-            root=run_folder.parent,
-            corpora=[corpus],
-            out=out,
-            effort=Effort(proof_clips=24),
-            on_step=steps.append,
-            on_row=lambda _: None,
-        )
+        studied(run_folder, corpus, out, steps)
         assert steps
 
 
