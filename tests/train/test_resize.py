@@ -40,5 +40,5 @@ def test_onnxruntime_finds_the_same_places() -> None:
     session = onnxruntime.InferenceSession(program.model_proto.SerializeToString())
     (found,) = session.run(None, {session.get_inputs()[0].name: picture.numpy()})
     assert isinstance(found, np.ndarray)
-    # One rounding of a value in [0, 1]; ONNX Runtime's own Resize strays by 1e-5.
+    # One rounding of a value in [0, 1]; ONNX Runtime's own Resize strays by 2e-5.
     assert np.abs(found - Resizer()(picture).numpy()).max() <= 1.2e-7

@@ -1,7 +1,7 @@
 """Bilinear resizing whose weights are the same wherever it is computed.
 
 torch's `interpolate` and ONNX Runtime's Resize find their places in float32, each in its own way:
-at column 300 they are 1e-5 of a pixel apart, which a deep network makes 6e-4 of a logit of.
+of values in [0, 1] they make values 3e-5 apart, and a trained ResNet50 made 6e-4 of a logit of it.
 """
 
 import numpy as np
