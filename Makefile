@@ -93,10 +93,9 @@ events: setup  ## alarms on hours of calls: how often false, how soon right (DAT
 		--markdown --picture build/events/events.png > build/events/events.md
 	cp build/events/events.md build/events/events.png benchmarks/results/
 
-export-all: setup  ## every trained run (RUNS=folder) through the export: one table
-	$(EARLET) study exports --runs $(or $(RUNS),build) --out build/exports \
+export-all: setup  ## every trained run (RUNS=folder) through the export: one page, rows kept
+	$(EARLET) study exports --runs $(or $(RUNS),build) --out benchmarks/results/exports \
 		$(foreach corpus,$(DATA),--corpus $(corpus))
-	cp build/exports/exports.md benchmarks/results/exports.md
 
 lengths: setup  ## which recipes' graphs can take any length, tried and proven: one table
 	$(EARLET) study lengths --out build/lengths

@@ -4,8 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from earlet_export.studies.exports import Effort, ExportRow, Failed, find_runs, study_exports
+from earlet.errors import UsageError
+from earlet_export.studies.exports import (
+    Effort,
+    Failed,
+    find_runs,
+    study_exports,
+    tuned_from,
+)
 from earlet_export.studies.exports_page import exports_table
+from earlet_export.studies.exports_rows import ExportRow, keep, kept_of_others
+from earlet_train.checkpoint import load_checkpoint
+from earlet_train.progress import Silence
+from earlet_train.quantization_aware import fine_tuning
+from earlet_train.run import Options, train_run
 
 
 def studied(run: Path, corpus: Path, out: Path, steps: list[str]) -> list[ExportRow | Failed]:
@@ -34,13 +46,18 @@ def test_a_row_tells_what_an_export_found(
     (row,), _, _ = rows
     assert isinstance(row, ExportRow)
     assert (row.run, row.recipe, row.decisions) == ("tone", "tone-or-noise", 24)
-    assert 0 < row.fp32_max_abs_logit <= 1e-4 < row.int8_max_abs_logit
+    assert 0 < row.fp32_max_abs_logit <= 1e-4
+    assert row.int8_max_abs_logit is not None
+    assert row.int8_max_abs_logit > 1e-4
     assert row.low <= row.eer_change <= row.high
     assert row.epochs > 0
     assert row.recordings > 0
     assert 0 < row.int8_bytes < row.fp32_bytes
     assert row.int8_to_fp32 > 0
+    assert row.model_int8_to_fp32 is not None
+    assert row.model_int8_to_fp32 > 0
     assert row.fp32_to_torch > 0
+    assert row.tuned_from == ""
     assert row.tried == 1
     assert row.why == ()
 
@@ -112,3 +129,50 @@ def test_runs_are_found_at_any_depth(run_folder: Path, tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     (deep / "best.safetensors").write_bytes(b"")
     assert find_runs(tmp_path) == [deep]
+
+
+def test_a_run_fine_tuned_for_int8_is_held_against_the_run_it_came_from(
+    run_folder: Path, corpus: Path, tmp_path: Path
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    (before / "best.safetensors").write_bytes((run_folder / "best.safetensors").read_bytes())
+    recipe = fine_tuning(load_checkpoint(before).recipe, weights=before)
+    options = Options(epochs=1, threads=1, weights=before)
+    train_run(recipe, corpus=corpus, out=after, options=options, watcher=Silence())
+    assert tuned_from(before, [before, after]) is None
+    assert tuned_from(after, [before, after]) == before
+    with pytest.raises(UsageError, match=r"fine-tuned from the weights best\.safetensors sha256:"):
+        tuned_from(after, [after])
+
+    rows = study_exports(
+        [after, before],
+        root=tmp_path,
+        corpora=[corpus],
+        out=tmp_path / "out",
+        effort=Effort(proof_clips=24),
+        on_step=lambda _: None,
+        on_row=lambda _: None,
+    )
+    tuned, plain = rows
+    assert isinstance(tuned, ExportRow)
+    assert isinstance(plain, ExportRow)
+    assert (tuned.tuned_from, plain.tuned_from) == ("before", "")
+    assert tuned.original_eer == plain.original_eer
+    page = exports_table(rows).markdown()
+    assert "int8 in mind" in page
+    assert "after from before" in page
+
+
+def test_rows_of_runs_that_are_elsewhere_stay(
+    rows: tuple[list[ExportRow | Failed], Path, list[str]], tmp_path: Path
+) -> None:
+    (row,), _, _ = rows
+    assert isinstance(row, ExportRow)
+    older = dataclasses.replace(row, run="a/b", model_int8_to_fp32=None, margin=None, tried=None)
+    keep(tmp_path, row)
+    keep(tmp_path, older)
+    (tmp_path / "other.json").write_text("{}")
+    assert kept_of_others(tmp_path, {"tone"}) == [older]
+    assert kept_of_others(tmp_path, {"tone", "a/b"}) == []
+    assert "| a/b |" in exports_table([older]).markdown()

@@ -2,21 +2,22 @@
 
 One row per run folder, made by the same stages as `earlet export` and kept on its own: the same
 command goes on after a break. Nothing is written but the row; a row whose promise is broken says
-so and stays, which is what a table is for.
+so and stays, which is what a table is for. A run that was fine-tuned for int8 is held against the
+run it came from.
 """
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from earlet.errors import CorpusError, ParityError, UsageError
 from earlet.golden import signals
-from earlet.manifest import canonical_json
 from earlet.metrics import equal_error_rate
 from earlet.protocol import read_protocol
 from earlet_bench.evaluation.intervals import estimate
@@ -27,60 +28,19 @@ from earlet_export.join import join
 from earlet_export.material import Material, gather
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
 from earlet_export.run import Runner
-from earlet_export.speed import measure, one_thread
+from earlet_export.speed import ROUNDS, measure, one_thread, side_by_side
+from earlet_export.studies.exports_rows import ExportRow, keep, kept
 from earlet_export.trace import trace
-from earlet_train.atomic import write_beside
 from earlet_train.checkpoint import BEST, Checkpoint, load_checkpoint
 from earlet_train.network import numpy_logits
 from earlet_train.recipe import Promises
+from earlet_train.record import RUN_FILE
 
 Floats = NDArray[np.float64]
 # What this study asks of int8, whatever the recipe promises: at most so much more EER.
 MOST_EER_INCREASE = 0.003
 # Fixed, so that equal scores give equal intervals.
 _INTERVAL_SEED = 21
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportRow:
-    """What came of one run. Rates in 0..1, sizes in bytes, ratios of processor time.
-
-    It was trained for `epochs` on so many `recordings`, until its best epoch.
-    `eer_change` of int8 with its 95 % interval from `low` to `high`, resampled in pairs. `margin`:
-    the median distance of a recording's score from the threshold; `moved`: the mean distance that
-    int8 moves it. `in_float`: layers put back by the search, of `tried` graphs. `why`: what int8
-    breaks, empty where it keeps all.
-    """
-
-    run: str
-    recipe: str
-    checkpoint_sha256: str
-    corpus: str
-    epochs: int
-    recordings: int
-    decisions: int
-    original_eer: float
-    fp32_max_abs_logit: float
-    int8_max_abs_logit: float
-    flips: int
-    eer_change: float
-    low: float
-    high: float
-    margin: float
-    moved: float
-    graph: str
-    in_float: tuple[str, ...]
-    tried: int
-    fp32_bytes: int
-    int8_bytes: int
-    int8_to_fp32: float
-    fp32_to_torch: float
-    why: tuple[str, ...]
-
-    @property
-    def hugs_the_threshold(self) -> bool:
-        """True where int8 moves scores by a good part of what stands between them and a flip."""
-        return self.moved > 0.2 * self.margin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,21 +81,30 @@ def study_exports(
     """
     rows: list[ExportRow | Failed] = []
     for run in runs:
-        name = _name(run, root)
-        kept = out / f"{name.replace('/', '--')}.json"
+        name = name_of(run, root)
         checkpoint = load_checkpoint(run)
-        row = _kept(kept, checkpoint)
+        row = kept(out, name, checkpoint)
         if row is None:
             on_step(f"{name}: reading recordings")
             try:
                 corpus = _corpus(checkpoint, run, corpora)
                 material = _material(checkpoint, corpus, effort)
-                row = export_row(name, checkpoint, material, corpus=corpus, on_step=on_step)
+                first = tuned_from(run, runs)
+                row = export_row(
+                    name,
+                    checkpoint,
+                    material,
+                    corpus=corpus,
+                    before=None
+                    if first is None
+                    else (name_of(first, root), load_checkpoint(first)),
+                    on_step=on_step,
+                )
             except (CorpusError, ParityError, UsageError) as error:
                 rows.append(Failed(run=name, why=str(error)))
                 on_row(rows)
                 continue
-            _keep(kept, row)
+            keep(out, row)
         rows.append(row)
         on_row(rows)
     return rows
@@ -147,11 +116,13 @@ def export_row(
     material: Material,
     *,
     corpus: Path,
+    before: tuple[str, Checkpoint] | None = None,
     on_step: Callable[[str], None],
 ) -> ExportRow:
     """Trace, prove fp32, search int8, time: everything of an export but the writing.
 
-    Raises ParityError where the fp32 graph breaks its promise, or anything is not finite.
+    `before`: name and weights of the run that this one was fine-tuned from, whose EER int8 may not
+    raise. Raises ParityError where the fp32 graph breaks its promise, or anything is not finite.
     """
     recipe, origin = checkpoint.recipe, checkpoint.origin
     promises = dataclasses.replace(recipe.promises, int8_max_eer_increase=MOST_EER_INCREASE)
@@ -174,7 +145,8 @@ def export_row(
         )
         original = ask(numpy_logits(network), asked)
         check_finite("the PyTorch original", original, asked)
-        eer = error_rate(original.trials, trials=asked.trials, scale=scale).eer
+        first = original if before is None else ask(numpy_logits(before[1].network()), asked)
+        eer = error_rate(first.trials, trials=asked.trials, scale=scale).eer
         judge = _Judge(promises, eer)
         graphs = {"fp32": join(traced.frontend, traced.model)}
         on_step(f"{name}: proving fp32")
@@ -202,15 +174,15 @@ def export_row(
         graphs["int8"] = join(traced.frontend, int8.model)
         moved = ask(Runner.of(graphs["int8"]), asked)
         on_step(f"{name}: timing")
-        speeds = {
-            speed.candidate: speed.ratio_to_fp32
-            for speed in measure(
-                network,
-                {kind: Runner.of(graph) for kind, graph in graphs.items()},
-                material.trials[0].windows[:1],
-            )
-        }
-    change = eer_change(original, moved, material=material, scale=scale)
+        window = material.trials[0].windows[:1]
+        runs = {kind: Runner.of(graph) for kind, graph in graphs.items()}
+        speeds = {one.candidate: one.ratio_to_fp32 for one in measure(network, runs, window)}
+        alone = side_by_side(
+            {"fp32": Runner.of(traced.model), "int8": Runner.of(int8.model)},
+            Runner.of(traced.frontend)(window),
+            rounds=ROUNDS,
+        )
+    change = eer_change(first, moved, material=material, scale=scale)
     theirs, ours = (scale.trial_scores(found.trials) for found in (original, moved))
     return ExportRow(
         run=name,
@@ -219,6 +191,7 @@ def export_row(
         corpus=corpus.resolve().name,
         epochs=origin.epoch,
         recordings=origin.train_trials,
+        tuned_from=before[0] if before else "",
         decisions=len(asked.trials),
         original_eer=eer,
         fp32_max_abs_logit=fp32.max_abs_logit,
@@ -230,11 +203,12 @@ def export_row(
         margin=float(np.median(np.abs(theirs - scale.threshold))),
         moved=float(np.abs(ours - theirs).mean()),
         graph=int8.chosen.name,
-        in_float=int8.kept_float,
+        in_float=len(int8.kept_float),
         tried=len(int8.tried),
         fp32_bytes=graphs["fp32"].ByteSize(),
         int8_bytes=graphs["int8"].ByteSize(),
         int8_to_fp32=speeds["int8"],
+        model_int8_to_fp32=alone["int8"].ratio_to_fp32,
         fp32_to_torch=1 / speeds["torch"],
         why=int8.chosen.judged.broken,
     )
@@ -280,23 +254,6 @@ class _Judge:
         return broken_promises(rung, original_eer=self.original_eer, promises=self.promises)
 
 
-def _keep(file: Path, row: ExportRow) -> None:
-    text = canonical_json(dataclasses.asdict(row))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_beside(file, lambda beside: beside.write_text(text, encoding="utf-8"))
-
-
-def _kept(file: Path, checkpoint: Checkpoint) -> ExportRow | None:
-    """The row of this very checkpoint, where this version made it before."""
-    if not file.is_file():
-        return None
-    try:
-        row = TypeAdapter(ExportRow).validate_json(file.read_text(encoding="utf-8"))
-    except ValidationError:
-        return None
-    return row if row.checkpoint_sha256 == checkpoint.sha256 else None
-
-
 def _corpus(checkpoint: Checkpoint, run: Path, corpora: Sequence[Path]) -> Path:
     """The first corpus given that knows only the labels of this run, else the run's own."""
     labels = set(checkpoint.recipe.labels)
@@ -320,7 +277,26 @@ def _material(checkpoint: Checkpoint, corpus: Path, effort: Effort) -> Material:
     )
 
 
-def _name(run: Path, root: Path) -> str:
+def tuned_from(run: Path, runs: Sequence[Path]) -> Path | None:
+    """The run that `run` was fine-tuned from for int8; None where it was trained afresh.
+
+    Raises UsageError where that run is not among `runs`.
+    """
+    record = run / RUN_FILE
+    said = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    if not said.get("quantization_aware"):
+        return None
+    sha256 = said["weights"].rpartition("sha256:")[2]
+    for other in runs:
+        if hashlib.sha256((other / BEST).read_bytes()).hexdigest() == sha256:
+            return other
+    raise UsageError(
+        f"it was fine-tuned from the weights {said['weights']}, and no run beside it has them. Put "
+        "that run into the folder too, so that int8 can be held against it."
+    )
+
+
+def name_of(run: Path, root: Path) -> str:
     """`spec-resnet/run` below the root -> `spec-resnet`; the root itself by its own name."""
     parts = [part for part in run.relative_to(root).parts if part != "run"]
     return "/".join(parts) or root.resolve().name

@@ -33,7 +33,11 @@ def exports(
 
     For each run: how far fp32 moves a logit, the decisions and the EER that int8 changes (with a
     paired interval), sizes, times, and which layers had to stay in float. int8 may cost at most 0.3
-    points of EER; a row that costs more says why. A row that is done is kept.
+    points of EER; a row that costs more says why. A run that was fine-tuned with
+    --quantization-aware is held against the run it came from.
+
+    A row that is done is kept in --out, and stays on the page when its run is no longer there:
+    remove its file to drop it.
 
     \b
     Example:
@@ -46,12 +50,13 @@ def exports(
     from earlet.manifest import canonical_json
     from earlet_export.studies.exports import (
         Effort,
-        ExportRow,
         Failed,
         find_runs,
+        name_of,
         study_exports,
     )
     from earlet_export.studies.exports_page import exports_table
+    from earlet_export.studies.exports_rows import ExportRow, kept_of_others
     from earlet_train.atomic import write_beside
 
     found = find_runs(runs)
@@ -61,12 +66,17 @@ def exports(
             "the folder that holds them with --runs."
         )
 
+    names = {name_of(run, runs) for run in found}
+
+    def with_others(rows: list[ExportRow | Failed]) -> list[ExportRow | Failed]:
+        return sorted([*rows, *kept_of_others(out, names)], key=lambda row: row.run)
+
     def page(rows: list[ExportRow | Failed]) -> None:
-        text = exports_table(rows).markdown()
+        text = exports_table(with_others(rows)).markdown()
         out.mkdir(parents=True, exist_ok=True)
         write_beside(out / "exports.md", lambda file: file.write_text(text, encoding="utf-8"))
 
-    rows = study_exports(
+    measured = study_exports(
         found,
         root=runs,
         corpora=corpus or [],
@@ -75,6 +85,7 @@ def exports(
         on_step=lambda words: typer.echo(f"… {words}", err=True),
         on_row=page,
     )
+    rows = with_others(measured)
     if as_json:
         typer.echo(canonical_json({"rows": [dataclasses.asdict(row) for row in rows]}), nl=False)
     else:

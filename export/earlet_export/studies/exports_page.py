@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from earlet_bench.evaluation.tables import Table
-from earlet_export.studies.exports import MOST_EER_INCREASE, ExportRow, Failed
+from earlet_export.studies.exports import MOST_EER_INCREASE, Failed
+from earlet_export.studies.exports_rows import ExportRow
 
 _HEADER = (
     *(
@@ -16,7 +17,8 @@ _HEADER = (
         "int8 EER change (95 %)",
         "kept",
     ),
-    *("fp32 kB", "int8 kB", "int8/fp32 time", "fp32/torch time", "in float", "graph"),
+    *("fp32 kB", "int8 kB", "int8/fp32 time", "model alone", "fp32/torch time"),
+    *("in float", "graph"),
 )
 
 
@@ -35,7 +37,7 @@ def _cells(row: ExportRow) -> tuple[str, ...]:
     return (
         row.run,
         row.recipe,
-        f"{row.epochs} x {row.recordings}",
+        f"{row.epochs} x {row.recordings}{', int8 in mind' if row.tuned_from else ''}",
         f"{100 * row.original_eer:.2f}",
         f"{row.fp32_max_abs_logit:.1e}",
         f"{row.flips} of {row.decisions}",
@@ -44,8 +46,9 @@ def _cells(row: ExportRow) -> tuple[str, ...]:
         f"{row.fp32_bytes / 1e3:.0f}",
         f"{row.int8_bytes / 1e3:.0f}",
         f"{row.int8_to_fp32:.2f}",
+        "" if row.model_int8_to_fp32 is None else f"{row.model_int8_to_fp32:.2f}",
         f"{row.fp32_to_torch:.2f}",
-        str(len(row.in_float)),
+        str(row.in_float),
         row.graph.removeprefix("int8, ") if row.graph != "int8" else "all int8",
     )
 
@@ -53,15 +56,22 @@ def _cells(row: ExportRow) -> tuple[str, ...]:
 def _notes(rows: Sequence[ExportRow]) -> list[str]:
     corpora = ", ".join(sorted({row.corpus for row in rows}))
     notes = [
-        "Trained on: epochs until the best one, times recordings. fp32 max abs: largest difference "
-        "of a logit from PyTorch's over golden signals and recordings under all conditions. int8 "
-        "EER change: in points on the dev recordings of "
+        "Trained on: epochs until the best one, times recordings. EER: of PyTorch. fp32 max abs: "
+        "largest difference of a logit from PyTorch's over golden signals and recordings under all "
+        "conditions. int8 EER change: in points on the dev recordings of "
         f"{corpora or 'no corpus'}, its interval resampled in pairs over voices and machines; "
         f"kept: it rises by at most {100 * MOST_EER_INCREASE:g} points and no more decisions "
         "change than the recipe promises. Times: one window on one thread, interleaved in one run, "
-        "processor time. In float: layers that the recipe or the search keeps there, beside the "
-        "frontend and the last layer. Sizes: graphs, without their manifest."
+        "processor time; model alone: int8/fp32 from features on. In float: layers that the recipe "
+        "or the search keeps there, beside the frontend and the last layer. Sizes: graphs, without "
+        "their manifest."
     ]
+    tuned = [f"{row.run} from {row.tuned_from}" for row in rows if row.tuned_from]
+    if tuned:
+        notes.append(
+            "Fine-tuned with int8's rounding in mind, EER and its change those of the run before: "
+            f"{', '.join(tuned)}."
+        )
     slower = [row.run for row in rows if row.int8_to_fp32 >= 1]
     if slower:
         notes.append(f"int8 is no faster than fp32 here for {', '.join(slower)}: ship fp32.")
@@ -73,7 +83,7 @@ def _notes(rows: Sequence[ExportRow]) -> list[str]:
 
 def _reason(row: ExportRow) -> str:
     """What the numbers say about a broken promise."""
-    said = [f"{row.tried} int8 graphs were tried."]
+    said = [] if row.tried is None else [f"{row.tried} int8 graphs were tried."]
     if row.low <= 0 <= row.high:
         said.append("The interval of the change holds zero: it is within chance.")
     if row.hugs_the_threshold:
