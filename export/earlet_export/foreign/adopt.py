@@ -19,6 +19,7 @@ from earlet.metrics import EqualErrorRate
 from earlet.scores import calibrate
 from earlet.write import check_written, refuse_existing, write_bundle
 from earlet_export.answers import Answers, Questions, Scale, ask, questions
+from earlet_export.foreign.cut import Cut
 from earlet_export.foreign.graph import plain_session
 from earlet_export.foreign.pack import pack
 from earlet_export.foreign.page import Adoption
@@ -115,7 +116,7 @@ def _build(
     pictures: bool,
 ) -> tuple[Manifest, dict[str, bytes], Adoption]:
     """Everything but the writing."""
-    spec, traced = wrapped.spec, wrapped.cut.traced
+    spec = wrapped.spec
     waves = signals(window=spec.data.window, sample_rate_hz=spec.data.sample_rate_hz)
     asked = questions(waves, material.trials, window=spec.data.window)
     on_step(f"asking the original about {len(asked.trials)} dev recordings")
@@ -135,6 +136,8 @@ def _build(
         )
 
     on_step("proving fp32")
+    halves, spectra = prover.faithful(wrapped, on_step)
+    traced = halves.traced
     graphs = {"fp32": join(traced.frontend, traced.model)}
     rungs = {"fp32": prover.kept("fp32", graphs["fp32"])}
     int8 = None
@@ -173,8 +176,9 @@ def _build(
         original_opset=wrapped.opset,
         away_from_the_file=away,
         squashing_removed=wrapped.before_squashing is not None,
-        seam=wrapped.cut.seam,
-        seam_found=wrapped.cut.found,
+        seam=halves.seam,
+        seam_found=halves.found,
+        spectra=spectra,
         in_turn=wrapped.in_turn,
         batched=wrapped.ports.batched,
         layers=tuple(layers(traced.model)),
@@ -229,6 +233,21 @@ class _Prover:
             data=f"{len(trials)} dev recordings of {data}",
             groups=tuple(heard.group for heard in trials),
         )
+
+    def faithful(self, wrapped: Wrapped, on_step: Step) -> tuple[Cut, int]:
+        """The two halves to go on with, and how many spectra are written out in them.
+
+        The model's own operators come back where what was written out strays from what they give:
+        at sizes that they compute inexactly, an ONNX file means their numbers all the same.
+        """
+        if wrapped.as_it_came is None:
+            return wrapped.cut, wrapped.spectra
+        traced = wrapped.cut.traced
+        broken = self.broken(self.rung("fp32", join(traced.frontend, traced.model)))
+        if not broken:
+            return wrapped.cut, wrapped.spectra
+        on_step(f"its STFT and DFT stay as they are: written out, {'; '.join(broken)}")
+        return wrapped.as_it_came, 0
 
     def kept(self, precision: str, graph: onnx.ModelProto) -> Rung:
         """The rung of a graph that keeps its promises. Raises ParityError where it does not."""

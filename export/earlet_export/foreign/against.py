@@ -211,7 +211,7 @@ def _spec(manifest: Manifest) -> Spec:
 
 def _features(wrapped: Wrapped, graph: Runner, asked: Questions) -> Difference:
     """Golden signals and the first window of every recording, up to the seam."""
-    first, gap = Runner.of(wrapped.cut.traced.frontend), Gap()
+    first, gap = Runner.of((wrapped.as_it_came or wrapped.cut).traced.frontend), Gap()
     for window in (*asked.golden.values(), *(trial.windows[0] for trial in asked.trials)):
         gap.add(first(window[None]), graph(window[None]))
     found = gap.difference()

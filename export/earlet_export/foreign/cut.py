@@ -15,6 +15,7 @@ from onnx import TensorProto, helper
 from earlet.errors import RecipeError
 from earlet_export.foreign.graph import Values, inputs_of, prefix_names, probe, rename_inputs
 from earlet_export.foreign.spec import Spec
+from earlet_export.foreign.spectra import SPECTRUM
 from earlet_export.trace import FEATURES, FRONTEND, LOGITS, MODEL, WAVEFORM, Traced
 
 _LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "RNN", "Scan")
@@ -102,7 +103,11 @@ def _find(graph: onnx.GraphProto) -> str | None:
     """The input of the first layer behind the spectrum through which everything passes."""
     weights = {w.name for w in graph.initializer}
     nodes = list(graph.node)
-    layers = [i for i, node in enumerate(nodes) if node.op_type in _LAYERS]
+    layers = [
+        i
+        for i, node in enumerate(nodes)
+        if node.op_type in _LAYERS and not node.name.startswith(SPECTRUM)
+    ]
     if [nodes[i].op_type for i in layers] == ["Scan"] and WAVEFORM in nodes[layers[0]].input:
         # Everything is in turn, and nothing of it can become int8: the seam is the sound itself.
         return WAVEFORM

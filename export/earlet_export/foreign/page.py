@@ -24,7 +24,8 @@ class Adoption:
     """All that was assumed and measured.
 
     `away_from_the_file`: largest difference, in the file's own numbers, between what was held for
-    the original and the untouched file. `in_turn`: operators that walk over the pieces of a window.
+    the original and the untouched file. `spectra`: STFT and DFT operators that are written out.
+    `in_turn`: operators that walk over the pieces of a window.
     """
 
     spec: Spec
@@ -38,6 +39,7 @@ class Adoption:
     squashing_removed: bool
     seam: str
     seam_found: bool
+    spectra: int
     in_turn: tuple[str, ...]
     batched: bool
     layers: tuple[str, ...]
@@ -245,6 +247,12 @@ def _done(adoption: Adoption) -> list[str]:
             f"Operators that depend on the memory walk in a Scan, in float: {kinds}."
             if adoption.batched
             else f"It takes one recording at a time: all of it walks in a Scan, in float: {kinds}."
+        )
+    if adoption.spectra:
+        lines.append(
+            f"STFT or DFT operators, {adoption.spectra} of them, were written out as products: "
+            "ONNX Runtime computes those faster, and at sizes that are no power of two more "
+            "exactly."
         )
     lines.append(_meaning(adoption))
     lines.append(

@@ -32,6 +32,7 @@ from earlet_export.foreign.ports import (
     zeros,
 )
 from earlet_export.foreign.spec import Spec
+from earlet_export.foreign.spectra import write_out_spectra
 from earlet_export.foreign.tap import tap
 from earlet_export.foreign.whole import build_whole
 from earlet_export.trace import OPSET, WAVEFORM
@@ -47,6 +48,8 @@ class Wrapped:
     `untouched` says what the file as it came says to each piece; `before_squashing` the same
     before its last sigmoid or softmax, None where it has none (then the former is exact enough).
     `in_turn`: operators that walk over the pieces and stay float. `opset`: the file's own.
+    `spectra`: how many of its STFT and DFT operators `cut` has written out; `as_it_came`:
+    the same graphs with these operators in them, None where there were none.
     """
 
     spec: Spec
@@ -54,6 +57,8 @@ class Wrapped:
     untouched: Original = field(repr=False)
     before_squashing: Original | None = field(repr=False)
     cut: Cut
+    as_it_came: Cut | None
+    spectra: int
     in_turn: tuple[str, ...]
     opset: int
     sha256: str
@@ -108,10 +113,20 @@ def wrap(
         freeze(inner, feed, batches=batches, source=spec.source)
     answer = PREFIX + ports.answer
     tapped = tap(inner, answer, spec.output.means, dict(feed(1)), source=spec.source)
-    whole = build_whole(inner, ports, spec, tapped=tapped, feed=feed(batches[-1]))
+    several = feed(batches[-1])
+    written, spectra = write_out_spectra(inner, several, source=spec.source)
     rng = np.random.default_rng(1)
     windows = rng.normal(0, 0.1, (2, spec.data.window_samples)).astype(np.float32)
-    plain = plain_session(inner.SerializeToString(), source=spec.source)
+
+    def parted(graph: onnx.ModelProto) -> tuple[Cut, tuple[str, ...]]:
+        whole = build_whole(graph, ports, spec, tapped=tapped, feed=several)
+        halves = cut(whole.model, spec, {WAVEFORM: windows}, per_piece=spec.pieces)
+        return halves, whole.in_turn
+
+    halves, in_turn = parted(written)
+    # PyTorch itself has no such operator: there what is written out is nearer to the original.
+    exact = inner if untouched is None else written
+    plain = plain_session(exact.SerializeToString(), source=spec.source)
     own = plain_session(model.SerializeToString(), source=spec.source)
     return Wrapped(
         spec=spec,
@@ -120,8 +135,10 @@ def wrap(
         before_squashing=OnnxOriginal(session=plain, ports=ports, spec=spec, prefix=PREFIX)
         if tapped
         else None,
-        cut=cut(whole.model, spec, {WAVEFORM: windows}, per_piece=spec.pieces),
-        in_turn=whole.in_turn,
+        cut=halves,
+        as_it_came=parted(inner)[0] if spectra else None,
+        spectra=spectra,
+        in_turn=in_turn,
         opset=opset,
         sha256=sha256,
     )
