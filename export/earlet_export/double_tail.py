@@ -7,15 +7,21 @@ most, so that rounding it back to float gives the same bits everywhere (but for 
 hundreds of millions, which lies that close to the middle between two floats). These are small
 sums: it costs nothing that could be measured.
 
-Rule. A Gemm, MatMul, ReduceMean or ReduceSum that no rounding to integers follows becomes: its
-inputs to double, the same operator, back to float. One behind another takes over its double. Sums
-that integers follow stay: their last digit is rounded away.
+Rules:
+
+1. A Gemm, MatMul, ReduceMean or ReduceSum that no rounding to integers follows becomes: its inputs
+   to double, the same operator, back to float. One behind another takes over its double. Sums that
+   integers follow stay: their last digit is rounded away.
+2. All or nothing: where another operator behind the last integers adds up in float (a convolution,
+   a softmax, a norm, a memory), the logits have no bits of their own anyway.
+3. Nothing where one of these products reads a transposed tensor: ONNX Runtime 1.31 joins the two,
+   and crashes while it loads.
 
 Precondition: the quantizer's form. Where nothing is quantized nothing is changed. Postcondition:
 the same sums, rounded once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import onnx
 from onnx import TensorProto, helper
@@ -23,6 +29,27 @@ from onnx import TensorProto, helper
 from earlet_export.passes.wiring import without_unread
 
 SUMS = ("Gemm", "MatMul", "ReduceMean", "ReduceSum")
+# What else may stand behind the last integers: it moves numbers, or looks at each on its own.
+_NO_SUMS = frozenset(
+    {
+        "Abs",
+        "Add",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Concat",
+        "Constant",
+        "DequantizeLinear",
+        "Div",
+        "Dropout",
+    }
+    | {"Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "GatherElements"}
+    | {"GatherND", "Gelu", "Greater", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Less"}
+    | {"Log", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "PRelu", "Pad", "Pow", "Reciprocal"}
+    | {"ReduceMax", "ReduceMin", "Relu", "Reshape", "Round", "Selu", "Shape", "Sigmoid", "Sign"}
+    | {"Size", "Slice", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose"}
+    | {"Unsqueeze", "Where"}
+)
 
 
 def double_tail(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -31,7 +58,8 @@ def double_tail(model: onnx.ModelProto) -> onnx.ModelProto:
     changed.CopyFrom(model)
     graph = changed.graph
     rounded = _before_rounding(graph.node)
-    if not rounded:
+    behind = [node for node in graph.node if node.name not in rounded]
+    if not rounded or not _can_be_double(behind, graph.node):
         return changed
     nodes: list[onnx.NodeProto] = []
     cast: dict[str, str] = {}
@@ -57,6 +85,15 @@ def _before_rounding(nodes: Iterable[onnx.NodeProto]) -> set[str]:
             found.add(node.name)
             wanted.update(node.input)
     return found
+
+
+def _can_be_double(behind: Sequence[onnx.NodeProto], nodes: Iterable[onnx.NodeProto]) -> bool:
+    """Rules 2 and 3, of the nodes behind the last integers."""
+    turned = {node.output[0] for node in nodes if node.op_type == "Transpose"}
+    products = [node for node in behind if node.op_type in ("Gemm", "MatMul")]
+    return all(node.op_type in (*SUMS, *_NO_SUMS) for node in behind) and not any(
+        turned.intersection(node.input) for node in products
+    )
 
 
 def _in_double(node: onnx.NodeProto, cast: dict[str, str]) -> list[onnx.NodeProto]:

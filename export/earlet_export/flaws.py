@@ -147,6 +147,10 @@ def _recurrent(scene: Scene) -> Iterator[str]:
     yield from (node.name for node in scene.nodes if node.op_type in ("LSTM", "GRU", "RNN"))
 
 
+def _spectra(scene: Scene) -> Iterator[str]:
+    yield from (node.name for node in scene.nodes if node.op_type in ("STFT", "DFT"))
+
+
 def _islands(scene: Scene) -> Iterator[str]:
     """Float between two int8 parts, with the conversions, less what has a flaw of its own."""
     own = {name for flaw in FLAWS if flaw.find is not _islands for name in flaw.find(scene)}
@@ -252,6 +256,15 @@ FLAWS = (
         change="use convolutions over time, or average over time before it",
         slower="",
         find=_recurrent,
+    ),
+    Flaw(
+        key="spectrum",
+        what="is an operator that ONNX Runtime computes slowly, and inexactly where its size is no "
+        "power of two",
+        change="earlet adopt writes it out as products; or in PyTorch, strided convolutions with "
+        "windowed cosines and sines",
+        slower="x3 at 512 samples, x14 to x20 at 320 to 1200 that are no power of two",
+        find=_spectra,
     ),
     Flaw(
         key="transpose",

@@ -88,3 +88,44 @@ def doubled(model: onnx.ModelProto) -> set[str]:
         for node in model.graph.node
         if node.op_type != "Cast" and doubles.intersection(node.input)
     }
+
+
+def behind_integers(*nodes: onnx.NodeProto, **constants: Array) -> onnx.ModelProto:
+    """`features` [B, 6, 8] rounded to `x`, then these nodes, which make `logits`."""
+    first = [
+        helper.make_node("QuantizeLinear", ["features", "scale", "zero"], ["q"], "Q"),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["x"], "DQ"),
+    ]
+    rounding = {"scale": np.float32(0.0371), "zero": np.uint8(3)}
+    graph = helper.make_graph(
+        [*first, *nodes],
+        "model",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["B", 6, 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
+        [
+            numpy_helper.from_array(np.asarray(v), name)
+            for name, v in (rounding | constants).items()
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def test_where_something_else_adds_up_in_float_nothing_is_in_double() -> None:
+    weight = np.ones((8, 2), np.float32)
+    product = helper.make_node("MatMul", ["y", "weight"], ["logits"], "MatMul")
+    for kind, is_double in (("Softmax", False), ("Relu", True)):
+        graph = behind_integers(helper.make_node(kind, ["x"], ["y"], kind), product, weight=weight)
+        assert doubled(double_tail(graph)) == ({"MatMul"} if is_double else set())
+
+
+def test_a_product_of_something_transposed_stays_and_so_the_graph_loads() -> None:
+    weight = np.ones((6, 2), np.float32)
+    graph = behind_integers(
+        helper.make_node("Transpose", ["x"], ["y"], "Transpose", perm=[2, 0, 1]),
+        helper.make_node("MatMul", ["y", "weight"], ["logits"], "MatMul"),
+        weight=weight,
+    )
+    left = double_tail(graph)
+    assert doubled(left) == set()
+    features = np.random.default_rng(0).uniform(0, 5, (2, 6, 8)).astype(np.float32)
+    assert Runner.of(left)(features).shape == (8, 2, 2)

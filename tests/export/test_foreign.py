@@ -20,7 +20,7 @@ from earlet_export.calibrate import observe
 from earlet_export.foreign.spec import parse_spec
 from earlet_export.foreign.wrapped import wrap
 from earlet_export.join import join
-from earlet_export.quantize import quantize
+from earlet_export.quantize import layers, quantize
 from earlet_export.run import Runner
 
 
@@ -61,7 +61,7 @@ def test_a_softmax_of_two_is_cut_off_too() -> None:
     nodes = [*body(), helper.make_node("Softmax", ["value"], ["answer"], axis=-1)]
     two = model(nodes, weights(2), inputs={"x3": (TensorProto.FLOAT, ["B", 1, T])})
     wrapped = wrap(two, spec('[output]\nmeans = "probabilities"\n'), sha256="")
-    assert wrapped.before_squashing is not None
+    assert wrapped.held is not None
     agree(wrapped)
 
 
@@ -69,7 +69,7 @@ def test_a_probability_made_otherwise_becomes_odds_that_are_bounded() -> None:
     nodes = [*body(), helper.make_node("HardSigmoid", ["value"], ["answer"], alpha=5.0)]
     hard = model(nodes, weights(), inputs={"x3": (TensorProto.FLOAT, ["B", 1, T])})
     wrapped = wrap(hard, spec('[output]\nmeans = "probability"\n'), sha256="")
-    assert wrapped.before_squashing is None
+    assert wrapped.held is None
     assert np.abs(agree(wrapped)).max() < 7
 
 
@@ -171,3 +171,40 @@ def test_weights_in_integers_halve_again_and_answer_nearly_the_same() -> None:
         ranges = observe(traced.model, (frontend(w[None]) for w in sound(16)))
         int8 = Runner.of(join(traced.frontend, quantize(traced.model, ranges)))
         np.testing.assert_allclose(int8(sound()), wrapped.logits(sound()), atol=0.2)
+
+
+def test_the_seam_is_where_the_batch_comes_first() -> None:
+    """A recurrent layer takes time first; what it takes can be no features."""
+    rng = np.random.default_rng(3)
+    constants = weights() | {
+        "W": rng.normal(0, 0.3, (1, 15, 8)).astype(np.float32),
+        "R": rng.normal(0, 0.3, (1, 15, 5)).astype(np.float32),
+        "w2": rng.normal(0, 0.3, (5, 1)).astype(np.float32),
+        "zero": np.array([0], np.int64),
+    }
+    spectrum = body()[: [node.op_type for node in body()].index("Log") + 1]
+    node = helper.make_node
+    nodes = [
+        *spectrum,
+        node("Transpose", ["log"], ["steps"], perm=[2, 0, 1]),
+        node("GRU", ["steps", "W", "R"], ["", "last"], hidden_size=5),
+        node("Squeeze", ["last", "zero"], ["h"]),
+        node("MatMul", ["h", "w2"], ["answer"]),
+    ]
+    recurrent = model(nodes, constants, inputs={"x3": (TensorProto.FLOAT, ["B", 1, T])})
+    wrapped = wrap(recurrent, spec(), sha256="")
+    assert (wrapped.cut.seam, wrapped.cut.found) == ("log", True)
+    agree(wrapped)
+
+
+def test_a_model_of_one_layer_stays_in_float_whole() -> None:
+    node = helper.make_node
+    nodes = [
+        node("Conv", ["x3", "dft"], ["bands"], strides=[50]),
+        node("ReduceMax", ["bands", "axis"], ["most"], keepdims=0),
+        node("ReduceMean", ["most", "one"], ["answer"]),
+    ]
+    one = model(nodes, weights(), inputs={"x3": (TensorProto.FLOAT, ["B", 1, T])})
+    wrapped = wrap(one, spec(), sha256="")
+    agree(wrapped)
+    assert layers(wrapped.cut.traced.model) == []

@@ -14,8 +14,8 @@ from earlet_export.run import Runner
 def test_a_model_with_memory_hears_a_whole_window_in_order(pool: str) -> None:
     wrapped = wrap(with_memory(), spec(MEMORY.format(pool=pool)), sha256="")
     logits = agree(wrapped)
-    assert wrapped.before_squashing is not None
-    steps = wrapped.before_squashing(sound())
+    assert wrapped.held is not None
+    steps = wrapped.held(sound())
     assert steps.shape == (4, 8, 1)
     by_hand = {"max": steps.max(axis=1), "mean": steps.mean(axis=1), "last": steps[:, -1]}[pool]
     np.testing.assert_allclose(logits[:, 1:], by_hand, atol=1e-6)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from foreign.small import HEAD, T, batched, spec
+from foreign.small import HEAD, T, batched, body, model, spec, weights
 from onnx import helper
 
 from earlet.errors import BundleError, RecipeError
@@ -83,6 +83,24 @@ def test_a_manifest_that_does_not_fit_the_model_is_refused(
 def test_a_manifest_that_does_not_say_what_it_must_is_refused(text: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         spec(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('means = "logits"', "answers 3 numbers to one window; logits of 2 labels are 2"),
+        ('means = "log-odds"', r"answers 3 numbers to one window\. Say with \[output\] column"),
+        ('means = "log-odds"\ncolumn = 3', r"column is 3, and the model answers 3 numbers"),
+    ],
+)
+def test_as_many_numbers_as_the_manifest_says(text: str, words: str) -> None:
+    three = model(
+        [*body(), helper.make_node("Identity", ["value"], ["answer"])],
+        weights(outputs=3),
+        inputs={"x3": (1, ["B", 1, T])},
+    )
+    with pytest.raises(RecipeError, match=words):
+        wrap(three, spec(f"[output]\n{text}\n"), sha256="")
 
 
 def test_three_labels_need_three_numbers() -> None:

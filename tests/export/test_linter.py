@@ -155,6 +155,15 @@ def recurrent(g: Graph) -> onnx.ModelProto:
     return g.ends(x)
 
 
+def spectrum_inside(g: Graph) -> onnx.ModelProto:
+    x = g.conv("features")
+    g.weights.append(numpy_helper.from_array(np.array([-1, 24, 1]), "rows"))
+    g.weights.append(numpy_helper.from_array(np.array([-1, 16, 24, 26]), "map"))
+    x = g.op("DFT", g.op("Reshape", x, "rows"), axis=1, onesided=1)
+    x = g.op("Reshape", x, "map")
+    return g.ends(g.conv(g.op("MaxPool", x, kernel_shape=[1, 3])))
+
+
 def in_int8(model: onnx.ModelProto, *, keep_float: tuple[str, ...] = ()) -> onnx.ModelProto:
     channels = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
     noise = np.random.default_rng(1).standard_normal((2, 1, channels, 24, 24)).astype(np.float32)
@@ -188,6 +197,7 @@ def test_a_plain_network_has_no_flaw() -> None:
         ("padding", reflected, "model/pad.1"),
         ("float-island", odd_operator, "model/sin.1"),
         ("recurrent", recurrent, "model/lstm.3"),
+        ("spectrum", spectrum_inside, "model/dft.2"),
     ],
 )
 def test_every_flaw_is_found_and_named_in_int8(

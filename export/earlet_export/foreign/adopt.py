@@ -128,7 +128,7 @@ def _build(
     on_step("holding it against the untouched file")
     some = np.stack([*waves.values(), *(t.windows[0] for t in material.trials[:20])])
     away = wrapped.away_from_the_file(some)
-    if not away <= FILE_MAX_ABS:
+    if not wrapped.inexact and not away <= FILE_MAX_ABS:
         raise ParityError(
             f"what stands before the model's last squashing gives probabilities {away:.3g} away "
             f"from the model's own; at most {FILE_MAX_ABS:.3g} is rounding. Say means = 'value' "
@@ -175,7 +175,8 @@ def _build(
         original_sha256=wrapped.sha256,
         original_opset=wrapped.opset,
         away_from_the_file=away,
-        squashing_removed=wrapped.before_squashing is not None,
+        squashing_removed=wrapped.tapped,
+        inexact=wrapped.inexact,
         seam=halves.seam,
         seam_found=halves.found,
         spectra=spectra,

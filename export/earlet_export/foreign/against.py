@@ -130,7 +130,7 @@ def climb_adopted(bundle: Bundle, named: str, plan: Plan) -> AgainstOriginal:
     original = ask(wrapped.logits, asked)
     check_finite("the original", original, asked)
     away = wrapped.away_from_the_file(np.stack([*asked.golden.values()]))
-    if not away <= FILE_MAX_ABS:
+    if not wrapped.inexact and not away <= FILE_MAX_ABS:
         broken.append(
             f"what stands before the model's last squashing is {away:.3g} away from the file's "
             f"own answers; {FILE_MAX_ABS:.3g} is rounding"
@@ -211,7 +211,8 @@ def _spec(manifest: Manifest) -> Spec:
 
 def _features(wrapped: Wrapped, graph: Runner, asked: Questions) -> Difference:
     """Golden signals and the first window of every recording, up to the seam."""
-    first, gap = Runner.of((wrapped.as_it_came or wrapped.cut).traced.frontend), Gap()
+    nearest = wrapped.cut if wrapped.inexact else wrapped.as_it_came or wrapped.cut
+    first, gap = Runner.of(nearest.traced.frontend), Gap()
     for window in (*asked.golden.values(), *(trial.windows[0] for trial in asked.trials)):
         gap.add(first(window[None]), graph(window[None]))
     found = gap.difference()

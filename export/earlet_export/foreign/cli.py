@@ -89,7 +89,7 @@ def adopt(
       [output]
       means = "probability"     # logits, log-odds, probabilities, probability, value
       name = "output"
-      column = 0                # which number; value: also center and slope
+      column = 0                # which number, of several; value: also center and slope
       [decision]
       threshold = 0.5           # left out: equal error rate on dev; or calibrate = true
       [export]

@@ -6,7 +6,7 @@ weights before it (the two halves of a DFT and a filter bank). A model that work
 itself keeps its first layer in float.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -20,7 +20,9 @@ from earlet_export.trace import FEATURES, FRONTEND, LOGITS, MODEL, WAVEFORM, Tra
 
 _LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "RNN", "Scan")
 _SPECTRAL = ("Log", "Sqrt", "Pow", "ReduceL2", "ReduceLogSum", "ReduceSumSquare")
+_TURNS = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten")
 _MOST_BEFORE = 3
+_NAME_IT = "Name with [export] seam the one up to which everything should stay float."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,34 +40,16 @@ def cut(whole: onnx.ModelProto, spec: Spec, feed: Mapping[str, Values], *, per_p
     `feed`: a few windows; `per_piece`: rows that each window becomes before the seam.
     """
     graph = whole.graph
-    names = [name for node in graph.node for name in node.output]
     found = spec.export.seam is None
-    seam = (
-        _find(graph)
+    windows = feed[WAVEFORM].shape[0]
+    seam, value = (
+        _found(whole, feed, spec, rows=(windows, windows * per_piece))
         if found
-        else next((n for n in names if n in (f"x/{spec.export.seam}", spec.export.seam)), None)
+        else _named(whole, feed, spec)
     )
-    if seam is None:
-        raise RecipeError(
-            f"{spec.source}: "
-            + (
-                "no single tensor parts the model's spectrum from its trained layers"
-                if found
-                else f"the model has no tensor {spec.export.seam!r}"
-            )
-            + ". Name with [export] seam the one up to which everything should stay float."
-        )
     early = _makers(graph.node, seam)
     late = [node for node in graph.node if node not in early]
-    across = _crossing(graph, late, seam)
-    if across:
-        raise RecipeError(
-            f"{spec.source}: [export] seam {seam.removeprefix('x/')!r} does not part the model: "
-            f"{sorted(across)[0].removeprefix('x/')!r} passes it by. Name another tensor."
-        )
-    value = feed[WAVEFORM] if seam == WAVEFORM else _value(whole, seam, feed, spec)
     shape, rows = value.shape[1:], value.shape[0]
-    windows = next(iter(feed.values())).shape[0]
     frontend = _half(graph, early, FRONTEND)
     model = _half(graph, late, MODEL)
     if rows == windows:
@@ -95,14 +79,53 @@ def cut(whole: onnx.ModelProto, spec: Spec, feed: Mapping[str, Values], *, per_p
     )
 
 
+def _named(whole: onnx.ModelProto, feed: Mapping[str, Values], spec: Spec) -> tuple[str, Values]:
+    """The tensor that the manifest names, and its value. RecipeError where it does not part."""
+    graph, said = whole.graph, spec.export.seam
+    names = [name for node in graph.node for name in node.output]
+    seam = next((name for name in names if name in (f"x/{said}", said)), None)
+    if seam is None:
+        raise RecipeError(f"{spec.source}: the model has no tensor {said!r}. {_NAME_IT}")
+    early = _makers(graph.node, seam)
+    across = _crossing(graph, [node for node in graph.node if node not in early], seam)
+    if across:
+        raise RecipeError(
+            f"{spec.source}: [export] seam {seam.removeprefix('x/')!r} does not part the model: "
+            f"{sorted(across)[0].removeprefix('x/')!r} passes it by. Name another tensor."
+        )
+    return seam, _value(whole, seam, feed, spec)
+
+
+def _found(
+    whole: onnx.ModelProto, feed: Mapping[str, Values], spec: Spec, *, rows: tuple[int, int]
+) -> tuple[str, Values]:
+    """The first candidate whose first axis is the batch, and its value. Raises RecipeError."""
+    for seam in _candidates(whole.graph):
+        value = _value(whole, seam, feed, spec)
+        if value.ndim > 1 and value.shape[0] in rows:
+            return seam, value
+    raise RecipeError(
+        f"{spec.source}: no single tensor parts the model's spectrum from its trained layers. "
+        f"{_NAME_IT}"
+    )
+
+
 def _value(whole: onnx.ModelProto, seam: str, feed: Mapping[str, Values], spec: Spec) -> Values:
+    if seam == WAVEFORM:
+        return feed[WAVEFORM]
     return probe(whole, [seam], feed, source=spec.source)[seam]
 
 
-def _find(graph: onnx.GraphProto) -> str | None:
-    """The input of the first layer behind the spectrum through which everything passes."""
+def _candidates(graph: onnx.GraphProto) -> Iterator[str]:
+    """What goes into the layers behind the spectrum, where everything passes through it.
+
+    First as a layer takes it, then as it was before it was turned (a recurrent layer wants time
+    first). Where that parts nothing, as with one layer or two spectra side by side, the last tensor
+    that everything passes through: nearly all of it stays in float.
+    """
     weights = {w.name for w in graph.initializer}
     nodes = list(graph.node)
+    maker = {name: node for node in nodes for name in node.output}
     layers = [
         i
         for i, node in enumerate(nodes)
@@ -110,7 +133,8 @@ def _find(graph: onnx.GraphProto) -> str | None:
     ]
     if [nodes[i].op_type for i in layers] == ["Scan"] and WAVEFORM in nodes[layers[0]].input:
         # Everything is in turn, and nothing of it can become int8: the seam is the sound itself.
-        return WAVEFORM
+        yield WAVEFORM
+        return
     start = -1
     for i, node in enumerate(nodes):
         before = sum(at < i for at in layers)
@@ -120,13 +144,21 @@ def _find(graph: onnx.GraphProto) -> str | None:
     behind = [at for at in layers if at > start] if start >= 0 else layers[1:]
     for at in behind:
         seam = nodes[at].input[0]
-        if seam == WAVEFORM or seam in weights:
-            continue
-        early = _makers(graph.node, seam)
-        late = [node for node in nodes if node not in early]
-        if not _crossing(graph, late, seam):
-            return str(seam)
-    return None
+        while seam != WAVEFORM and seam not in weights:
+            if _parts(graph, seam):
+                yield str(seam)
+            if maker[seam].op_type not in _TURNS:
+                break
+            seam = maker[seam].input[0]
+    for node in reversed(nodes):
+        if LOGITS not in node.output and _parts(graph, node.output[0]):
+            yield node.output[0]
+
+
+def _parts(graph: onnx.GraphProto, seam: str) -> bool:
+    """Whether everything passes through this tensor."""
+    early = _makers(graph.node, seam)
+    return not _crossing(graph, [node for node in graph.node if node not in early], seam)
 
 
 def _makers(nodes: Sequence[onnx.NodeProto], seam: str) -> list[onnx.NodeProto]:

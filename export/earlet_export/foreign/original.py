@@ -82,7 +82,7 @@ def as_logits(answers: Array, spec: Spec, *, tapped: bool) -> Array:
     `tapped`: the answers were taken before the last sigmoid or softmax, so they are logits.
     """
     output = spec.output
-    chosen = answers[:, :, output.column : output.column + 1] if output.single else answers
+    chosen = answers[:, :, output.at : output.at + 1] if output.single else answers
     scores = scale_of(output.means, tapped=tapped)(chosen, spec)
     how = spec.chunks.pool if spec.chunks is not None else "last"
     pooled = {"max": scores.max(axis=1), "mean": scores.mean(axis=1), "last": scores[:, -1]}[how]

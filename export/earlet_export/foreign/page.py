@@ -24,8 +24,9 @@ class Adoption:
     """All that was assumed and measured.
 
     `away_from_the_file`: largest difference, in the file's own numbers, between what was held for
-    the original and the untouched file. `spectra`: STFT and DFT operators that are written out.
-    `in_turn`: operators that walk over the pieces of a window.
+    the original and the untouched file. `spectra`: STFT and DFT operators that are written out;
+    `inexact`: of sizes that ONNX Runtime computes badly, so that they were held against themselves
+    in double precision. `in_turn`: operators that walk over the pieces of a window.
     """
 
     spec: Spec
@@ -37,6 +38,7 @@ class Adoption:
     original_opset: int
     away_from_the_file: float
     squashing_removed: bool
+    inexact: bool
     seam: str
     seam_found: bool
     spectra: int
@@ -251,8 +253,13 @@ def _done(adoption: Adoption) -> list[str]:
     if adoption.spectra:
         lines.append(
             f"STFT or DFT operators, {adoption.spectra} of them, were written out as products: "
-            "ONNX Runtime computes those faster, and at sizes that are no power of two more "
-            "exactly."
+            "ONNX Runtime computes those faster."
+        )
+    if adoption.inexact:
+        lines.append(
+            "Their size is no power of two, where ONNX Runtime's own operators are inexact. The "
+            "original is therefore the file with these operators in double precision; as it came, "
+            f"its answers were up to {adoption.away_from_the_file:.2g} away from that."
         )
     lines.append(_meaning(adoption))
     lines.append(
@@ -273,7 +280,7 @@ def _done(adoption: Adoption) -> list[str]:
 
 def _meaning(adoption: Adoption) -> str:
     output = adoption.spec.output
-    column = f"Number {output.column} of its answer" if output.column else "Its answer"
+    column = f"Number {output.at} of its answer" if output.at else "Its answer"
     if output.means == "value":
         return (
             f"{column} is a value; the log-odds are taken as {output.slope:g} x (value - "
@@ -284,8 +291,13 @@ def _meaning(adoption: Adoption) -> str:
     if adoption.squashing_removed:
         return (
             f"{column} is a {output.means}; the graph was cut before the last squashing, so the "
-            "log-odds are not rounded. Squashed again they are at most "
-            f"{adoption.away_from_the_file:.2g} from the untouched file's."
+            "log-odds are not rounded."
+            + (
+                ""
+                if adoption.inexact
+                else " Squashed again they are at most "
+                f"{adoption.away_from_the_file:.2g} from the untouched file's."
+            )
         )
     return (
         f"{column} is a {output.means}, turned into log-odds; closer than {SUREST:g} to 0 or 1 it "
@@ -306,7 +318,7 @@ def _integers(adoption: Adoption) -> str:
 
 def _no_int8(adoption: Adoption) -> str:
     if not adoption.layers:
-        return "There is no int8 graph: no layer stands outside the Scan."
+        return "There is no int8 graph: no layer with weights stands behind it."
     return "There is no int8 graph: it was not asked for."
 
 

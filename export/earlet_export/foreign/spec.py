@@ -104,12 +104,12 @@ class Output:
     `means`: `logits` or `probabilities`, one for each label; or one number: `log-odds` or
     `probability` of the positive label, or a `value`, from which the log-odds are made as
     slope x (value - center); a negative slope where a low value speaks for the positive label.
-    `column`: which number it is, of several.
+    `column`: which number it is, counted from 0; to be said where the model answers several.
     """
 
     means: Means
     name: str | None = None
-    column: Annotated[int, Field(ge=0)] = 0
+    column: Annotated[int, Field(ge=0)] | None = None
     center: Number = 0.0
     slope: Number = 1.0
 
@@ -118,6 +118,11 @@ class Output:
             raise ValueError("slope must not be 0")
         if self.means != "value" and (self.center, self.slope) != (0.0, 1.0):
             raise ValueError(f"center and slope belong to means = 'value', found {self.means!r}")
+
+    @property
+    def at(self) -> int:
+        """Where the number stands."""
+        return self.column or 0
 
     @property
     def single(self) -> bool:

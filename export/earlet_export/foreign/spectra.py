@@ -2,7 +2,8 @@
 
 `torch.stft` and torchaudio's spectrograms export as ONNX's STFT, `torch.fft.rfft` as its DFT. ONNX
 Runtime computes both slowly, and where the size is no power of two (torchaudio's default is 400)
-also inexactly: by Bluestein's algorithm in float32, several nepers off in quiet bins at worst.
+also inexactly: by Bluestein's algorithm in float32, several nepers off in quiet bins at worst. What
+such a file means is then told by the same graph with these operators in double precision.
 
 Preconditions: values that never change are constants, the length is one (`freeze`).
 Rules, each only where it wins:
@@ -15,9 +16,11 @@ Rules, each only where it wins:
 3. A DFT of real frames becomes a product with cosines and sines, where the size is no power of two
    or at most 512.
 
+With `exactly` instead each of these becomes its definition in double precision: slow, a yardstick.
+
 Postcondition: every tensor that is left has its name, its sizes, and its values within rounding.
-`earlet adopt` holds the result against the untouched model, and takes the operators back where that
-fails.
+`earlet adopt` holds the result against the untouched model, or where that is inexact against the
+yardstick, and takes the operators back where that fails.
 """
 
 from collections.abc import Mapping
@@ -25,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from earlet_export.foreign.graph import Builder, Values, probe
 from earlet_export.passes.wiring import attribute
@@ -57,10 +60,19 @@ class _Frames:
         return self.n_fft // 2 + 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A model with `count` of its spectra written out. `inexact`: the operators themselves were."""
+
+    model: onnx.ModelProto
+    count: int
+    inexact: bool
+
+
 def write_out_spectra(
-    model: onnx.ModelProto, feed: Mapping[str, Values], *, source: str
-) -> tuple[onnx.ModelProto, int]:
-    """Frozen model -> the same with spectra written out, and how many of them. `feed`: an input."""
+    model: onnx.ModelProto, feed: Mapping[str, Values], *, source: str, exactly: bool = False
+) -> Written:
+    """Frozen model -> the same with its spectra written out. `feed`: an input."""
     constants = {w.name: numpy_helper.to_array(w) for w in model.graph.initializer}
     found = [node for node in model.graph.node if node.op_type in ("STFT", "DFT")]
     ends = [node.input[0] for node in found]
@@ -68,42 +80,50 @@ def write_out_spectra(
     written = onnx.ModelProto()
     written.CopyFrom(model)
     del written.graph.node[:]
-    count = 0
+    sizes: list[int] = []
     for node in model.graph.node:
         sound = values.get(node.input[0]) if node.input else None
-        build = Builder(written.graph, place=f"{SPECTRUM}{count}")
-        if sound is not None and _write(node, sound, constants, build):
-            count += 1
-        else:
+        build = Builder(written.graph, place=f"{SPECTRUM}{len(sizes)}")
+        size = None if sound is None else _write(node, sound, constants, build, exactly=exactly)
+        if size is None:
             written.graph.node.append(node)
-    return written, count
+        else:
+            sizes.append(size)
+    inexact = not all(_is_power_of_two(size) for size in sizes)
+    return Written(model=written, count=len(sizes), inexact=inexact)
 
 
 def _write(
-    node: onnx.NodeProto, sound: Values, constants: Mapping[str, Values], build: Builder
-) -> bool:
-    """Put the written-out form of an operator in its place, where a rule says so."""
+    node: onnx.NodeProto,
+    sound: Values,
+    constants: Mapping[str, Values],
+    build: Builder,
+    *,
+    exactly: bool,
+) -> int | None:
+    """Put the written-out form of an operator in its place, where a rule says so; -> its size."""
     if node.op_type == "STFT":
         frames = _frames(node, sound, constants)
         if frames is None:
-            return False
-        if best_split(frames.n_fft, frames.hop) is not None:
+            return None
+        splits = best_split(frames.n_fft, frames.hop) is not None
+        if not splits and _is_power_of_two(frames.n_fft):
+            return None
+        if exactly:
+            _by_definition(build, node, frames)
+        elif splits:
             _factored(build, node, frames)
-        elif _is_power_of_two(frames.n_fft):
-            return False
         else:
             _convolved(build, node, frames)
-        return True
+        return frames.n_fft
     size = _transformed(node, sound, constants)
     if size is None or (_is_power_of_two(size) and size > _PRODUCT_UP_TO):
-        return False
-    # [.., n, 1] -> [.., n] -> [.., bins * 2] -> [.., bins, 2]
-    bins = size // 2 + 1
+        return None
     lead = sound.shape[1:-2]
     flat = build.node("Reshape", node.input[0], build.ints(-1, *lead, size))
-    spun = build.node("MatMul", flat, build.constant(_interleaved(size).T.astype(np.float32)))
-    build.node("Reshape", spun, build.ints(-1, *lead, bins, 2), name=node.output[0])
-    return True
+    spun = _product(build, flat, _interleaved(size), exactly=exactly)
+    build.node("Reshape", spun, build.ints(-1, *lead, size // 2 + 1, 2), name=node.output[0])
+    return size
 
 
 def _frames(node: onnx.NodeProto, sound: Values, constants: Mapping[str, Values]) -> _Frames | None:
@@ -181,6 +201,26 @@ def _convolved(build: Builder, node: onnx.NodeProto, frames: _Frames) -> None:
     x = build.node("Reshape", node.input[0], build.ints(-1, 1, frames.samples))
     x = build.node("Conv", x, build.constant(kernel), strides=[frames.hop])
     _give(build, node, x, frames)
+
+
+def _by_definition(build: Builder, node: onnx.NodeProto, frames: _Frames) -> None:
+    """In double precision, frame by frame. [B, T(, 1)] -> [B, N, bins, 2]."""
+    starts = frames.hop * np.arange(frames.count)
+    places = build.constant(starts[:, None] + np.arange(frames.n_fft))
+    x = build.node("Reshape", node.input[0], build.ints(-1, frames.samples))
+    x = build.node("Gather", x, places, axis=1)
+    x = _product(build, x, _interleaved(frames.n_fft) * frames.window, exactly=True)
+    size = build.ints(-1, frames.count, frames.bins, 2)
+    build.node("Reshape", x, size, name=node.output[0])
+
+
+def _product(build: Builder, x: str, rows: Floats, *, exactly: bool) -> str:
+    """[.., n] times rows [K, n] -> [.., K], float32."""
+    if not exactly:
+        return build.node("MatMul", x, build.constant(rows.T.astype(np.float32)))
+    x = build.node("Cast", x, to=TensorProto.DOUBLE)
+    x = build.node("MatMul", x, build.constant(rows.T))
+    return build.node("Cast", x, to=TensorProto.FLOAT)
 
 
 def _give(build: Builder, node: onnx.NodeProto, x: str, frames: _Frames) -> None:

@@ -100,9 +100,36 @@ def _answers(
 ) -> str:
     """The model's output -> float32 [B, S, n]."""
     values = probe(inner, [name], feed, source=spec.source)[name]
-    batch = _batch(ports, feed)
+    numbers = values.size // _batch(ports, feed)
+    _check_answers(numbers, spec)
     x = build.node("Cast", name, to=TensorProto.FLOAT) if values.dtype != np.float32 else name
-    return build.node("Reshape", x, build.ints(-1, spec.pieces, values.size // batch))
+    return build.node("Reshape", x, build.ints(-1, spec.pieces, numbers))
+
+
+def _check_answers(numbers: int, spec: Spec) -> None:
+    """Raise RecipeError where what the model answers is not what [output] says it means."""
+    output, labels = spec.output, len(spec.labels)
+    place = "window" if spec.chunks is None else "piece"
+    pooled = (
+        "Where it answers moment by moment, let it average them (in PyTorch, then adopt it as "
+        "package.module:factory)"
+    )
+    if output.single and output.at >= numbers:
+        raise RecipeError(
+            f"{spec.source}: [output] column is {output.at}, and the model answers {numbers} "
+            f"number{'s' if numbers != 1 else ''}. Columns are counted from 0."
+        )
+    if output.single and output.column is None and numbers > 1:
+        raise RecipeError(
+            f"{spec.source}: the model answers {numbers} numbers to one {place}. Say with [output] "
+            f"column which of them, counted from 0. {pooled}."
+        )
+    if not output.single and numbers != labels:
+        raise RecipeError(
+            f"{spec.source}: the model answers {numbers} numbers to one {place}; {output.means} of "
+            f"{labels} labels are {labels}. {pooled}; where it answers one number, say means = "
+            "'log-odds', 'probability' or 'value'."
+        )
 
 
 def _walk(
@@ -118,6 +145,7 @@ def _walk(
     bounds = sorted({name for node in late for name in inputs_of(node)} & made)
     ends = [*(PREFIX + name for name in spec.chunks.states.values()), PREFIX + ports.answer]
     values = probe(inner, [*bounds, *ends], feed, source=spec.source)
+    _check_answers(values[PREFIX + ports.answer].size // batch, spec)
 
     # Each bound: [B * S, ...] -> [S, B, ...], for a Scan walks over the first axis.
     scanned = []
@@ -201,7 +229,7 @@ def _give_logits(build: Builder, answers: str, spec: Spec, *, tapped: bool) -> N
     """Answers [B, S, n] -> `logits` [B, K], as `earlet_export.foreign.original.as_logits`."""
     output, x = spec.output, answers
     if output.single:
-        start, end, axis = output.column, output.column + 1, 2
+        start, end, axis = output.at, output.at + 1, 2
         x = build.node("Slice", x, build.ints(start), build.ints(end), build.ints(axis))
     if output.means == "value":
         x = build.node("Sub", x, build.number(output.center))

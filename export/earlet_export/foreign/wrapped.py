@@ -45,8 +45,10 @@ _MOST_TRIES = 8
 class Wrapped:
     """A foreign model and what was made of it.
 
-    `untouched` says what the file as it came says to each piece; `before_squashing` the same
-    before its last sigmoid or softmax, None where it has none (then the former is exact enough).
+    `untouched` says what the file as it came says to each piece. `held` is what is held for the
+    original where the file itself says it less exactly, else None: `tapped`, before its last
+    sigmoid or softmax; `inexact`, with its STFT and DFT, of sizes that ONNX Runtime computes badly,
+    in double precision.
     `in_turn`: operators that walk over the pieces and stay float. `opset`: the file's own.
     `spectra`: how many of its STFT and DFT operators `cut` has written out; `as_it_came`:
     the same graphs with these operators in them, None where there were none.
@@ -55,7 +57,9 @@ class Wrapped:
     spec: Spec
     ports: Ports
     untouched: Original = field(repr=False)
-    before_squashing: Original | None = field(repr=False)
+    held: Original | None = field(repr=False)
+    tapped: bool
+    inexact: bool
     cut: Cut
     as_it_came: Cut | None
     spectra: int
@@ -65,18 +69,18 @@ class Wrapped:
 
     def logits(self, windows: Array) -> Array:
         """Windows [B, T] -> logits [B, K] of the original."""
-        if self.before_squashing is not None:
-            return as_logits(self.before_squashing(windows), self.spec, tapped=True)
-        return as_logits(self.untouched(windows), self.spec, tapped=False)
+        return as_logits((self.held or self.untouched)(windows), self.spec, tapped=self.tapped)
 
     def away_from_the_file(self, windows: Array) -> float:
         """Largest difference between what is held for the original and the untouched file.
 
-        In the file's own numbers (probabilities); 0 where the original is the file itself.
+        In the file's own numbers; 0 where the original is the file itself.
         """
-        if self.before_squashing is None:
+        if self.held is None:
             return 0.0
-        again = undone(self.before_squashing(windows), self.spec.output.means)
+        again = self.held(windows)
+        if self.tapped:
+            again = undone(again, self.spec.output.means)
         return float(np.abs(again - self.untouched(windows)).max())
 
 
@@ -114,7 +118,9 @@ def wrap(
     answer = PREFIX + ports.answer
     tapped = tap(inner, answer, spec.output.means, dict(feed(1)), source=spec.source)
     several = feed(batches[-1])
-    written, spectra = write_out_spectra(inner, several, source=spec.source)
+    written = write_out_spectra(inner, several, source=spec.source)
+    # PyTorch itself has no such operator: there what is written out is nearer to the original.
+    inexact = written.inexact and untouched is None
     rng = np.random.default_rng(1)
     windows = rng.normal(0, 0.1, (2, spec.data.window_samples)).astype(np.float32)
 
@@ -123,21 +129,25 @@ def wrap(
         halves = cut(whole.model, spec, {WAVEFORM: windows}, per_piece=spec.pieces)
         return halves, whole.in_turn
 
-    halves, in_turn = parted(written)
-    # PyTorch itself has no such operator: there what is written out is nearer to the original.
-    exact = inner if untouched is None else written
+    halves, in_turn = parted(written.model)
+    if inexact:
+        exact = write_out_spectra(inner, several, source=spec.source, exactly=True).model
+    else:
+        exact = inner if untouched is None else written.model
     plain = plain_session(exact.SerializeToString(), source=spec.source)
     own = plain_session(model.SerializeToString(), source=spec.source)
     return Wrapped(
         spec=spec,
         ports=ports,
         untouched=untouched or OnnxOriginal(session=own, ports=ports, spec=spec),
-        before_squashing=OnnxOriginal(session=plain, ports=ports, spec=spec, prefix=PREFIX)
-        if tapped
+        held=OnnxOriginal(session=plain, ports=ports, spec=spec, prefix=PREFIX)
+        if tapped or inexact
         else None,
+        tapped=tapped,
+        inexact=inexact,
         cut=halves,
-        as_it_came=parted(inner)[0] if spectra else None,
-        spectra=spectra,
+        as_it_came=parted(inner)[0] if written.count else None,
+        spectra=written.count,
         in_turn=in_turn,
         opset=opset,
         sha256=sha256,
