@@ -255,9 +255,14 @@ class _Prover:
         rung = self.rung(precision, graph)
         broken = self.broken(rung)
         if broken:
+            remedy = (
+                "adopt with --precision fp32"
+                if precision == "int8"
+                else "look in the model for numbers that rounding decides, as the phase of silence"
+            )
             raise ParityError(
                 f"{'; '.join(broken)}. No bundle was written. Change [promises] of "
-                f"{self.spec.source}, or adopt with --precision fp32."
+                f"{self.spec.source}, or {remedy}."
             )
         return rung
 

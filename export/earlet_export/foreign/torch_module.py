@@ -5,6 +5,7 @@ waveforms [B, T] and gives what the manifest's [output] says. Its code runs: nam
 trust.
 """
 
+import contextlib
 import hashlib
 import importlib
 from dataclasses import dataclass
@@ -57,33 +58,44 @@ def build_module(named: str) -> nn.Module:
 
 
 def export_module(module: nn.Module, spec: Spec) -> onnx.ModelProto:
-    """Module -> ONNX, batch open, length that of the window. Raises RecipeError."""
+    """Module -> ONNX, length that of the window. Raises RecipeError.
+
+    The batch is open where the module exports so, else one recording.
+    """
     if spec.chunks is not None:
         raise RecipeError(
             f"{spec.source}: [chunks] is for ONNX models; let the module's forward walk over the "
             "pieces of a window itself."
         )
-    rng = torch.Generator().manual_seed(0)
-    example = torch.randn((2, spec.data.window_samples), generator=rng) * 0.1
     try:
-        with quiet(), torch.no_grad():
-            program = torch.onnx.export(
-                module,
-                (example,),
-                dynamo=True,
-                opset_version=OPSET,
-                external_data=False,
-                dynamic_shapes=({0: torch.export.Dim("B", min=1, max=4096)},),
-                input_names=[WAVEFORM],
-                output_names=["answer"],
-                verbose=False,
-            )
+        return _exported(module, spec, batch=2)
     except torch.onnx.errors.OnnxExporterError as error:
-        cause = str(error.__cause__ or error).splitlines()[0]
+        with contextlib.suppress(torch.onnx.errors.OnnxExporterError):
+            return _exported(module, spec, batch=1)
+        cause = str(error.__cause__ or error).splitlines()[0].rstrip(".")
         raise RecipeError(
             f"{spec.source}: the module does not export to ONNX: {cause}. Write that part with "
             "operations that torch.onnx knows, and with the batch left open."
         ) from error
+
+
+def _exported(module: nn.Module, spec: Spec, *, batch: int) -> onnx.ModelProto:
+    """Of several recordings the batch is left open."""
+    rng = torch.Generator().manual_seed(0)
+    example = torch.randn((batch, spec.data.window_samples), generator=rng) * 0.1
+    open_batch = {0: torch.export.Dim("B", min=1, max=4096)}
+    with quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            dynamic_shapes=(open_batch,) if batch > 1 else None,
+            input_names=[WAVEFORM],
+            output_names=["answer"],
+            verbose=False,
+        )
     assert program is not None
     model: onnx.ModelProto = program.model_proto
     return model
@@ -94,5 +106,6 @@ def weights_sha256(module: nn.Module) -> str:
     sha = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         sha.update(f"{name}\n{tuple(value.shape)} {value.dtype}\n".encode())
-        sha.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        numbers = value.detach().cpu().contiguous().reshape(-1)
+        sha.update(numbers.view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()
