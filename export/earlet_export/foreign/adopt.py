@@ -181,6 +181,7 @@ def _build(
         seam_found=halves.found,
         spectra=spectra,
         in_turn=wrapped.in_turn,
+        one_by_one=wrapped.one_by_one,
         batched=wrapped.ports.batched,
         layers=tuple(layers(traced.model)),
         kept_float=int8.kept_float if int8 else (),

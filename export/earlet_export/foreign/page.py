@@ -43,6 +43,7 @@ class Adoption:
     seam_found: bool
     spectra: int
     in_turn: tuple[str, ...]
+    one_by_one: bool
     batched: bool
     layers: tuple[str, ...]
     kept_float: tuple[str, ...]
@@ -260,6 +261,11 @@ def _done(adoption: Adoption) -> list[str]:
             "Their size is no power of two, where ONNX Runtime's own operators are inexact. The "
             "original is therefore the file with these operators in double precision; as it came, "
             f"its answers were up to {adoption.away_from_the_file:.2g} away from that."
+        )
+    if adoption.one_by_one:
+        lines.append(
+            "In a batch its recordings heed each other (a level taken over all of them, perhaps), "
+            "so everything up to the seam hears one at a time."
         )
     lines.append(_meaning(adoption))
     lines.append(

@@ -8,6 +8,7 @@ int8, and the order of the pieces is kept where it matters.
 A model that takes one recording at a time is put as a whole into a Scan over the batch.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,11 +17,19 @@ import onnx
 from onnx import TensorProto, helper
 
 from earlet.errors import RecipeError
-from earlet_export.foreign.graph import PREFIX, Builder, Values, inputs_of, probe, sweep
+from earlet_export.foreign.graph import (
+    PREFIX,
+    Builder,
+    Values,
+    inputs_of,
+    probe,
+    rename_inputs,
+    sweep,
+)
 from earlet_export.foreign.original import SUREST
 from earlet_export.foreign.ports import Ports, integer_limits
 from earlet_export.foreign.spec import Spec
-from earlet_export.trace import LOGITS, OPSET, WAVEFORM
+from earlet_export.trace import FEATURES, LOGITS, OPSET, WAVEFORM, Traced
 
 Feed = Mapping[str, Values]
 
@@ -286,6 +295,43 @@ def _recordings_in_turn(
     answers = build.node("Reshape", stacked, build.ints(-1, 1, size))
     _give_logits(build, answers, spec, tapped=tapped)
     return Whole(model=_model(graph), in_turn=tuple(n.op_type for n in inner.graph.node))
+
+
+def frontend_one_by_one(traced: Traced) -> Traced:
+    """The same with a frontend that hears one recording of a batch at a time, in a Scan."""
+    inner = traced.frontend.graph
+    body = onnx.GraphProto()
+    body.CopyFrom(inner)
+    body.name = "one recording"
+    # What is inside has names of its own, so that the two ends outside keep theirs.
+    for node in body.node:
+        rename_inputs(node, {WAVEFORM: "one.row"})
+        node.output[:] = ["one.features" if name == FEATURES else name for name in node.output]
+    row = Builder(onnx.GraphProto(), place="one")
+    row.node("Unsqueeze", "one.waveform", row.ints(0), name="one.row")
+    body.node.insert(0, row.graph.node[0])
+    last = Builder(body, place="one.last")
+    last.node("Squeeze", "one.features", last.ints(0), name="one.answer")
+    body.initializer.extend(row.graph.initializer)
+    del body.input[:], body.output[:], body.value_info[:]
+    sizes = [d.dim_value for d in inner.output[0].type.tensor_type.shape.dim][1:]
+    body.input.append(_tensor("one.waveform", [traced.window_samples]))
+    body.output.append(_tensor("one.answer", sizes))
+    outer = onnx.GraphProto(name=inner.name, input=inner.input, output=inner.output)
+    outer.node.append(
+        helper.make_node(
+            "Scan", [WAVEFORM], [FEATURES], f"{inner.name}/one by one", body=body, num_scan_inputs=1
+        )
+    )
+    frontend = onnx.ModelProto()
+    frontend.CopyFrom(traced.frontend)
+    frontend.graph.CopyFrom(outer)
+    onnx.checker.check_model(frontend, full_check=True)
+    return dataclasses.replace(traced, frontend=frontend)
+
+
+def _tensor(name: str, sizes: Sequence[int | str | None]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes)
 
 
 def _put(graph: onnx.GraphProto, inner: onnx.ModelProto, ends: Mapping[str, str]) -> None:

@@ -35,8 +35,9 @@ from earlet_export.foreign.ports import (
 from earlet_export.foreign.spec import Spec
 from earlet_export.foreign.spectra import write_out_spectra
 from earlet_export.foreign.tap import tap
-from earlet_export.foreign.whole import build_whole
-from earlet_export.trace import OPSET, WAVEFORM
+from earlet_export.foreign.whole import build_whole, frontend_one_by_one
+from earlet_export.run import Runner, one_by_one
+from earlet_export.trace import OPSET, WAVEFORM, Traced
 
 # Axes of one that may be the batch, tried one after the other.
 _MOST_TRIES = 8
@@ -50,7 +51,9 @@ class Wrapped:
     original where the file itself says it less exactly, else None: `tapped`, before its last
     sigmoid or softmax; `inexact`, with its STFT and DFT, of sizes that ONNX Runtime computes badly,
     in double precision.
-    `in_turn`: operators that walk over the pieces and stay float. `opset`: the file's own.
+    `in_turn`: operators that walk over the pieces and stay float. `one_by_one`: its recordings heed
+    each other in a batch, so that everything up to the seam hears one at a time. `opset`: the
+    file's own.
     `spectra`: how many of its STFT and DFT operators `cut` has written out; `as_it_came`:
     the same graphs with these operators in them, None where there were none.
     """
@@ -65,6 +68,7 @@ class Wrapped:
     as_it_came: Cut | None
     spectra: int
     in_turn: tuple[str, ...]
+    one_by_one: bool
     opset: int
     sha256: str
 
@@ -110,7 +114,32 @@ def wrap(
 
     `untouched`: who answers for the original; left out: the model itself, unoptimized.
     """
-    ports, inner = _frozen(model, spec)
+    way = _frozen(model, spec)
+    try:
+        return _wrapped(model, way, spec, sha256=sha256, untouched=untouched)
+    except _RowsMixError:
+        alone = _closed(way.ports)
+        way = _Way(ports=alone, inner=_inner(model, alone, spec), rows_mix=False)
+        return _wrapped(model, way, spec, sha256=sha256, untouched=untouched)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """The frozen model by these ports. `rows_mix`: recordings of one batch heed each other."""
+
+    ports: Ports
+    inner: onnx.ModelProto
+    rows_mix: bool
+
+
+class _RowsMixError(Exception):
+    """Recordings heed each other behind the seam too."""
+
+
+def _wrapped(
+    model: onnx.ModelProto, way: _Way, spec: Spec, *, sha256: str, untouched: Original | None
+) -> Wrapped:
+    ports, inner = way.ports, way.inner
     feed, batches = _feed(ports, spec), _batches(ports)
     opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
     if opset != OPSET:
@@ -124,10 +153,15 @@ def wrap(
     inexact = written.inexact and untouched is None
     rng = np.random.default_rng(1)
     windows = rng.normal(0, 0.1, (2, spec.data.window_samples)).astype(np.float32)
+    windows[1] *= 0.001
 
     def parted(graph: onnx.ModelProto) -> tuple[Cut, tuple[str, ...]]:
         whole = build_whole(graph, ports, spec, tapped=tapped, feed=several)
         halves = cut(whole.model, spec, {WAVEFORM: windows}, per_piece=spec.pieces)
+        if way.rows_mix:
+            traced = frontend_one_by_one(halves.traced)
+            _refuse_mixed(traced, windows)
+            halves = dataclasses.replace(halves, traced=traced)
         return halves, whole.in_turn
 
     halves, in_turn = parted(written.model)
@@ -150,33 +184,38 @@ def wrap(
         as_it_came=parted(inner)[0] if written.count else None,
         spectra=written.count,
         in_turn=in_turn,
+        one_by_one=way.rows_mix,
         opset=opset,
         sha256=sha256,
     )
 
 
-def _frozen(model: onnx.ModelProto, spec: Spec) -> tuple[Ports, onnx.ModelProto]:
-    """What never changes made constant; the batch open where the model bears it.
+def _refuse_mixed(traced: Traced, windows: Array) -> None:
+    """Raise where the model half does not judge the rows of a batch apart."""
+    features, half = Runner.of(traced.frontend)(windows), Runner.of(traced.model)
+    if not np.allclose(half(features), one_by_one(half, features), rtol=1e-4, atol=1e-5):
+        raise _RowsMixError
 
-    A model whose recordings are not judged apart in a batch (a level that is taken over all of it)
-    hears them one at a time, as its original does here.
-    """
+
+def _frozen(model: onnx.ModelProto, spec: Spec) -> _Way:
+    """What never changes made constant; the batch open where the model bears it."""
     ports = find_ports(model, spec)
     if ports.batched:
         with contextlib.suppress(BundleError):
             inner = _inner(model, ports, spec)
-            if _rows_are_apart(inner, ports, spec):
-                return ports, inner
+            mix = not _rows_are_apart(inner, ports, spec)
+            if not mix or not ports.states:
+                return _Way(ports=ports, inner=inner, rows_mix=mix)
         ports = _closed(ports)
     for opened in itertools.islice(_opened(ports), _MOST_TRIES):
         try:
             inner = _inner(model, opened, spec)
             if _rows_are_apart(inner, opened, spec):
-                return opened, inner
+                return _Way(ports=opened, inner=inner, rows_mix=False)
         except BundleError:
             # Somewhere inside the one recording is written down: it stays one at a time.
             continue
-    return ports, _inner(model, ports, spec)
+    return _Way(ports=ports, inner=_inner(model, ports, spec), rows_mix=False)
 
 
 def _closed(ports: Ports) -> Ports:
