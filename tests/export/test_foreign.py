@@ -208,3 +208,32 @@ def test_a_model_of_one_layer_stays_in_float_whole() -> None:
     wrapped = wrap(one, spec(), sha256="")
     agree(wrapped)
     assert layers(wrapped.cut.traced.model) == []
+
+
+def test_a_batch_of_one_that_a_reshape_writes_down_is_opened() -> None:
+    node = helper.make_node
+    written = weights() | {"row": np.array([1, 16], np.int64)}
+    nodes = [
+        *body(end="value0")[:-1],
+        node("Reshape", ["m", "row"], ["rows"]),
+        node("MatMul", ["rows", "w2"], ["answer"]),
+    ]
+    fixed = model(nodes, written, inputs={"x3": (TensorProto.FLOAT, [1, 1, T])})
+    wrapped = wrap(fixed, spec(), sha256="")
+    assert wrapped.ports.batched
+    assert layers(wrapped.cut.traced.model)
+    agree(wrapped)
+
+
+def test_a_model_in_16_bits_stays_as_it_is() -> None:
+    node = helper.make_node
+    halves = {
+        name: value.astype(np.float16) if value.dtype == np.float32 else value
+        for name, value in weights().items()
+    }
+    nodes = [node("Cast", ["x3"], ["x16"], to=TensorProto.FLOAT16), *body("x16", end="half")]
+    nodes += [node("Cast", ["half"], ["answer"], to=TensorProto.FLOAT)]
+    half = model(nodes, halves, inputs={"x3": (TensorProto.FLOAT, ["B", 1, T])})
+    wrapped = wrap(half, spec(), sha256="")
+    assert layers(wrapped.cut.traced.model) == []
+    agree(wrapped, exact=1e-2)

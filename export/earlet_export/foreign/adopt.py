@@ -259,7 +259,8 @@ class _Prover:
             remedy = (
                 "adopt with --precision fp32"
                 if precision == "int8"
-                else "look in the model for numbers that rounding decides, as the phase of silence"
+                else "look in the model for numbers that rounding decides: the phase of "
+                "silence, 16-bit floats"
             )
             raise ParityError(
                 f"{'; '.join(broken)}. No bundle was written. Change [promises] of "

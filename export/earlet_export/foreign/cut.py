@@ -9,6 +9,7 @@ itself keeps its first layer in float.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -93,16 +94,22 @@ def _named(whole: onnx.ModelProto, feed: Mapping[str, Values], spec: Spec) -> tu
             f"{spec.source}: [export] seam {seam.removeprefix('x/')!r} does not part the model: "
             f"{sorted(across)[0].removeprefix('x/')!r} passes it by. Name another tensor."
         )
-    return seam, _value(whole, seam, feed, spec)
+    value = _value(whole, seam, feed, spec)
+    if value.dtype != np.float32:
+        raise RecipeError(
+            f"{spec.source}: [export] seam {seam.removeprefix('x/')!r} holds {value.dtype}, and "
+            "features are float32. Name another tensor."
+        )
+    return seam, value
 
 
 def _found(
     whole: onnx.ModelProto, feed: Mapping[str, Values], spec: Spec, *, rows: tuple[int, int]
 ) -> tuple[str, Values]:
-    """The first candidate whose first axis is the batch, and its value. Raises RecipeError."""
+    """The first candidate of float32 whose first axis is the batch, and its value. RecipeError."""
     for seam in _candidates(whole.graph):
         value = _value(whole, seam, feed, spec)
-        if value.ndim > 1 and value.shape[0] in rows:
+        if value.ndim > 1 and value.shape[0] in rows and value.dtype == np.float32:
             return seam, value
     raise RecipeError(
         f"{spec.source}: no single tensor parts the model's spectrum from its trained layers. "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import inliner, version_converter
+from onnx import inliner, numpy_helper, version_converter
 
 from earlet.errors import BundleError
 from earlet.onnx_file import inspect
@@ -40,7 +40,7 @@ from earlet_export.run import Runner, one_by_one
 from earlet_export.trace import OPSET, WAVEFORM, Traced
 
 # Axes of one that may be the batch, tried one after the other.
-_MOST_TRIES = 8
+_MOST_TRIES = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -207,15 +207,31 @@ def _frozen(model: onnx.ModelProto, spec: Spec) -> _Way:
             if not mix or not ports.states:
                 return _Way(ports=ports, inner=inner, rows_mix=mix)
         ports = _closed(ports)
-    for opened in itertools.islice(_opened(ports), _MOST_TRIES):
+    models = (model, _with_open_reshapes(model))
+    for opened, whole in itertools.islice(itertools.product(_opened(ports), models), _MOST_TRIES):
         try:
-            inner = _inner(model, opened, spec)
+            inner = _inner(whole, opened, spec)
             if _rows_are_apart(inner, opened, spec):
                 return _Way(ports=opened, inner=inner, rows_mix=False)
         except BundleError:
             # Somewhere inside the one recording is written down: it stays one at a time.
             continue
     return _Way(ports=ports, inner=_inner(model, ports, spec), rows_mix=False)
+
+
+def _with_open_reshapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Where a fixed shape begins with one, which may be the one recording: as many as there are."""
+    opened = onnx.ModelProto()
+    opened.CopyFrom(model)
+    graph = opened.graph
+    constants = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
+    for node in graph.node:
+        shape = constants.get(node.input[1]) if node.op_type == "Reshape" else None
+        if shape is not None and shape.size > 1 and shape[0] == 1 and (shape > 0).all():
+            name = f"{node.output[0]}/open shape"
+            graph.initializer.append(numpy_helper.from_array(np.array([-1, *shape[1:]]), name))
+            node.input[1] = name
+    return opened
 
 
 def _closed(ports: Ports) -> Ports:
