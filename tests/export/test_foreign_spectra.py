@@ -96,15 +96,76 @@ def test_a_transform_of_frames_is_written_out_too() -> None:
     np.testing.assert_allclose(found[..., 1], expected.imag, atol=1e-5)
 
 
+def kernels(n_fft: int, bins: int, taper: Array) -> dict[str, Array]:
+    """Tapered cosines and sines [bins, 1, w], as other programs compute them."""
+    n, k = np.arange(len(taper)), np.arange(bins)[:, None]
+    turns = np.exp(-2j * np.pi * n * k / n_fft) * taper
+    return {
+        "c": turns.real[:, None].astype(np.float32),
+        "s": turns.imag[:, None].astype(np.float32),
+        "S": -turns.imag[:, None].astype(np.float32),
+    }
+
+
+def convolution(hop: int, *weights: Array) -> onnx.ModelProto:
+    """`x` [B, 1, T] -> a convolution for each weight, side by side in `answer`."""
+    nodes = [
+        helper.make_node("Conv", ["x", f"w{i}"], [f"y{i}"], strides=[hop])
+        for i in range(len(weights))
+    ]
+    nodes.append(
+        helper.make_node("Concat", [f"y{i}" for i in range(len(weights))], ["answer"], axis=1)
+    )
+    constants = {f"w{i}": weight for i, weight in enumerate(weights)}
+    return model(nodes, constants, inputs={"x": (TensorProto.FLOAT, ["B", 1, T])})
+
+
+@pytest.mark.parametrize("parts", ["c", "cs", "cS", "c s", "S c"])
+@pytest.mark.parametrize(
+    ("n_fft", "width", "bins", "hop"),
+    [(512, 512, 257, 160), (512, 400, 257, 160), (256, 256, 128, 128), (400, 400, 201, 200)],
+)
+def test_a_convolution_with_cosines_and_sines_is_factored(
+    parts: str, n_fft: int, width: int, bins: int, hop: int
+) -> None:
+    of = kernels(n_fft, bins, 0.37 * hann(width))
+    weights = [np.concatenate([of[p] for p in one]) for one in parts.split()]
+    graph, waves = convolution(hop, *weights), sound()[:, None]
+    written = write_out_spectra(graph, {"x": waves}, source="a test")
+    assert (written.count, written.inexact) == (len(weights), False)
+    kinds = [node.op_type for node in written.model.graph.node]
+    # The cosines' and the sines' own convolutions share one spectrum.
+    assert (kinds.count("MatMul"), kinds.count("Conv")) == (1, 1)
+    expected = Runner.of(graph)(waves)
+    for batch in (waves, waves[:1]):
+        found = Runner.of(written.model)(batch)
+        np.testing.assert_allclose(
+            found, expected[: len(batch)], atol=1e-6 * np.abs(expected).max()
+        )
+
+
+def learned(scale: float = 0.05) -> Array:
+    noise = np.random.default_rng(0).normal(size=(257, 1, 512)).astype(np.float32)
+    fourier = kernels(512, 257, hann(512))["c"]
+    changed: Array = fourier + np.float32(scale) * noise
+    return changed
+
+
 @pytest.mark.parametrize(
     "graph",
     [
+        pytest.param(convolution(160, learned()), id="kernels that were trained on"),
+        pytest.param(convolution(125, kernels(512, 257, hann(512))["c"]), id="no split"),
+        pytest.param(
+            convolution(160, kernels(512, 257, hann(512))["s"]), id="sines without cosines"
+        ),
         pytest.param(stft(512, 125), id="a power of two whose hop does not split"),
         pytest.param(stft(400, 160, onesided=0), id="both sides"),
     ],
 )
 def test_what_no_rule_fits_is_left(graph: onnx.ModelProto) -> None:
-    left = write_out_spectra(graph, {"x": sound()}, source="a test")
+    waves = sound() if graph.graph.node[0].op_type != "Conv" else sound()[:, None]
+    left = write_out_spectra(graph, {"x": waves}, source="a test")
     assert (left.count, left.inexact) == (0, False)
     assert left.model.SerializeToString() == graph.SerializeToString()
 

@@ -248,7 +248,7 @@ class _Prover:
         broken = self.broken(self.rung("fp32", join(traced.frontend, traced.model)))
         if not broken:
             return wrapped.cut, wrapped.spectra
-        on_step(f"its STFT and DFT stay as they are: written out, {'; '.join(broken)}")
+        on_step(f"its spectra stay as they are: written out, {'; '.join(broken)}")
         return wrapped.as_it_came, 0
 
     def kept(self, precision: str, graph: onnx.ModelProto) -> Rung:

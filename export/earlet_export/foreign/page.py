@@ -24,8 +24,8 @@ class Adoption:
     """All that was assumed and measured.
 
     `away_from_the_file`: largest difference, in the file's own numbers, between what was held for
-    the original and the untouched file. `spectra`: STFT and DFT operators that are written out;
-    `inexact`: of sizes that ONNX Runtime computes badly, so that they were held against themselves
+    the original and the untouched file. `spectra`: how many spectra are written out; `inexact`: by
+    STFT or DFT of sizes that ONNX Runtime computes badly, so that they were held against themselves
     in double precision. `in_turn`: operators that walk over the pieces of a window.
     """
 
@@ -253,12 +253,12 @@ def _done(adoption: Adoption) -> list[str]:
         )
     if adoption.spectra:
         lines.append(
-            f"STFT or DFT operators, {adoption.spectra} of them, were written out as products: "
-            "ONNX Runtime computes those faster."
+            f"Spectra, {adoption.spectra} of them (STFT, DFT, or convolutions with cosines and "
+            "sines), were written out as products that ONNX Runtime computes faster."
         )
     if adoption.inexact:
         lines.append(
-            "Their size is no power of two, where ONNX Runtime's own operators are inexact. The "
+            "The size of STFT or DFT is no power of two, where ONNX Runtime's own operators are inexact. The "
             "original is therefore the file with these operators in double precision; as it came, "
             f"its answers were up to {adoption.away_from_the_file:.2g} away from that."
         )

@@ -54,8 +54,8 @@ class Wrapped:
     `in_turn`: operators that walk over the pieces and stay float. `one_by_one`: its recordings heed
     each other in a batch, so that everything up to the seam hears one at a time. `opset`: the
     file's own.
-    `spectra`: how many of its STFT and DFT operators `cut` has written out; `as_it_came`:
-    the same graphs with these operators in them, None where there were none.
+    `spectra`: how many of its spectra `cut` has written out; `as_it_came`:
+    the same graphs with its own operators, None where there were none.
     """
 
     spec: Spec
