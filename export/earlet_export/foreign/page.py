@@ -258,9 +258,9 @@ def _done(adoption: Adoption) -> list[str]:
         )
     if adoption.inexact:
         lines.append(
-            "The size of STFT or DFT is no power of two, where ONNX Runtime's own operators are inexact. The "
-            "original is therefore the file with these operators in double precision; as it came, "
-            f"its answers were up to {adoption.away_from_the_file:.2g} away from that."
+            "The size of STFT or DFT is no power of two, where ONNX Runtime's own operators are "
+            "inexact. The original is therefore the file with these operators in double precision; "
+            f"as it came, its answers were up to {adoption.away_from_the_file:.2g} away from that."
         )
     if adoption.one_by_one:
         lines.append(

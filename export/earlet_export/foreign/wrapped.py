@@ -52,10 +52,9 @@ class Wrapped:
     sigmoid or softmax; `inexact`, with its STFT and DFT, of sizes that ONNX Runtime computes badly,
     in double precision.
     `in_turn`: operators that walk over the pieces and stay float. `one_by_one`: its recordings heed
-    each other in a batch, so that everything up to the seam hears one at a time. `opset`: the
-    file's own.
-    `spectra`: how many of its spectra `cut` has written out; `as_it_came`:
-    the same graphs with its own operators, None where there were none.
+    each other in a batch, so that everything up to the seam hears one at a time. `spectra`: how
+    many of its spectra `cut` has written out; `as_it_came`: the same two graphs with the file's own
+    operators, None where there were none. `opset`: the file's own.
     """
 
     spec: Spec
