@@ -13,6 +13,7 @@ from parity.cases import CASES
 from parity.measure import measure
 from parity.page import page, summary
 from parity.signals import real_speech, signals
+from parity.spectra import written_out
 from parity.speed import timed
 from rich.console import Console
 from rich.progress import track
@@ -50,9 +51,9 @@ def main(
         measure(case, sounds)
         for case in track(CASES, "frontends", console=errors, disable=not errors.is_terminal)
     ]
-    timings = timed()
+    timings, adopted = timed(), written_out()
     speech_words = f"{CLIPS} clips of the eval split of {data.name!r}"
-    text = page(measured, speech=speech_words, timings=timings)
+    text = page(measured, speech=speech_words, timings=timings, adopted=adopted)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_beside(out, lambda path: path.write_text(text, encoding="utf-8"))
     console.print(summary(measured))
@@ -60,6 +61,11 @@ def main(
         console.print(
             f"{row.n_fft}/{row.hop_samples} {row.form}: {row.to_convolution:.2f} of the "
             f"convolution's time, loads in {row.loading:.2f} of the stored kernels' time"
+        )
+    for one in adopted:
+        console.print(
+            f"{one.kind} {one.n_fft}/{one.hop_samples} of a foreign model, written out: "
+            f"{one.time:.2f} of its time"
         )
     broken = [sentence for item in measured for sentence in item.broken()]
     broken += [sentence for row in timings for sentence in row.broken()]

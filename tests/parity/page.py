@@ -6,6 +6,7 @@ from importlib.metadata import version
 from parity.cases import Case
 from parity.measure import Difference, Measured
 from parity.signals import CONSTRUCTED
+from parity.spectra import WrittenOut
 from parity.speed import Timed
 from rich import box
 from rich.table import Table
@@ -37,7 +38,13 @@ def summary(measured: Sequence[Measured]) -> Table:
     return table
 
 
-def page(measured: Sequence[Measured], *, speech: str, timings: Sequence[Timed] = ()) -> str:
+def page(
+    measured: Sequence[Measured],
+    *,
+    speech: str,
+    timings: Sequence[Timed] = (),
+    adopted: Sequence[WrittenOut] = (),
+) -> str:
     """Markdown: the same lines, each sound by itself, the bounds with their reasons, the speed."""
     tools = ("torch", "onnxruntime", "numpy", "scipy", "librosa", "torchaudio")
     parts = [
@@ -96,6 +103,27 @@ def page(measured: Sequence[Measured], *, speech: str, timings: Sequence[Timed] 
                         f"{t.apart:.1e}",
                     )
                     for t in timings
+                ],
+            ),
+        ]
+    if adopted:
+        parts += [
+            "## Spectra of adopted models",
+            "Waveform -> ln |X|^2 of 4 s of white noise as other people's models compute it, and "
+            "as `earlet adopt` writes it out, in turn on one thread; ratio of the least CPU times. "
+            "Errors: of the complex spectrum against float64, as a share of its largest bin: what "
+            "is 1e-5 there drowns bins 100 dB below.",
+            _markdown(
+                ("as it came", "n_fft / hop", "time written out", "error before", "after"),
+                [
+                    (
+                        one.kind,
+                        f"{one.n_fft} / {one.hop_samples}",
+                        f"{one.time:.2f}",
+                        f"{one.error_before:.1e}",
+                        f"{one.error_after:.1e}",
+                    )
+                    for one in adopted
                 ],
             ),
         ]

@@ -81,15 +81,15 @@ def _timed(n_fft: int, hop: int, *, rounds: int) -> Timed:
         n_fft=n_fft,
         hop_samples=hop,
         form=dft.form,
-        to_convolution=_least(running["ours"], running["usual"]),
-        loading=_least(loading["compact"], loading["stored"]),
+        to_convolution=least(running["ours"], running["usual"]),
+        loading=least(loading["compact"], loading["stored"]),
         size_bytes=compact.ByteSize(),
         stored_bytes=stored.ByteSize(),
         apart=float(np.abs(found - expected)[loud].max()),
     )
 
 
-def _least(of: Timing, to: Timing) -> float:
+def least(of: Timing, to: Timing) -> float:
     """Ratio of the least CPU times: interruptions only ever add."""
     return float(of.cpu_ms.min() / to.cpu_ms.min())
 

@@ -13,6 +13,7 @@ from parity.frontends import main
 from parity.measure import Measured, difference, measure, oracle_of
 from parity.page import page
 from parity.signals import SAMPLES, Signals, artificial_speech, signals
+from parity.spectra import written_out
 
 from earlet_train.frontends import FRONTENDS
 
@@ -110,3 +111,11 @@ def test_a_case_says_why_its_bounds_are_no_tighter() -> None:
         return bool(case.reason) and 0 < case.typical <= case.largest
 
     assert all(is_complete(case) for case in CASES)
+
+
+def test_spectra_of_other_models_are_exact_once_written_out_and_stand_on_the_page() -> None:
+    rows = written_out([("STFT", 400, 160), ("DFT", 400, 160), ("convolution", 512, 160)], rounds=1)
+    assert all(row.error_after < 1e-6 for row in rows)
+    assert [row.error_before > 1e-5 for row in rows] == [True, True, False]
+    text = page([measured("bands")], speech="none", adopted=rows)
+    assert "| STFT | 400 / 160 |" in text
