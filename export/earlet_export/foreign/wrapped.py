@@ -224,6 +224,11 @@ def _with_open_reshapes(model: onnx.ModelProto) -> onnx.ModelProto:
     opened.CopyFrom(model)
     graph = opened.graph
     constants = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
+    constants |= {
+        node.output[0]: numpy_helper.to_array(node.attribute[0].t)
+        for node in graph.node
+        if node.op_type == "Constant" and node.attribute[0].name == "value"
+    }
     for node in graph.node:
         shape = constants.get(node.input[1]) if node.op_type == "Reshape" else None
         if shape is not None and shape.size > 1 and shape[0] == 1 and (shape > 0).all():
