@@ -1,13 +1,15 @@
 """The int8 graph of an export: calibrated on real sound, searched for until the promise holds."""
 
+import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 
 from earlet_export.answers import Answers, Questions, Scale
+from earlet_export.bias_correction import CORRECTION_CLIPS, corrected_biases
 from earlet_export.calibrate import Array, Method, Ranges, observe
 from earlet_export.join import join
 from earlet_export.macs import layer_macs
@@ -71,13 +73,21 @@ def make_int8(
     frontend = Runner.of(traced.frontend)
     exclude = nodes_of_modules(traced.model, wanted.exclude)
     macs = layer_macs(traced.counted_model)
+    windows = material.calibration
 
     def ranges(method: Method) -> Ranges:
-        windows = material.calibration
         if method == "own-level":
             return observe(traced.model, (frontend(window[None]) for window in windows))
         clips = (frontend(clip) for clip in at_three_levels(windows))
         return observe(traced.model, clips, method=method)
+
+    @functools.cache
+    def few() -> list[Array]:
+        step = -(-len(windows) // CORRECTION_CLIPS)
+        return [frontend(window[None]) for window in windows[::step]]
+
+    def correct(found: Ranges, kept: Sequence[str]) -> Mapping[str, Array]:
+        return corrected_biases(traced.model, found, few(), keep_float=kept)
 
     def judge(model: onnx.ModelProto) -> Judged:
         rung = proof.rung(join(traced.frontend, model))
@@ -93,11 +103,12 @@ def make_int8(
         return rank(traced.model, ranges, view(frontend, proof), exclude=exclude, macs=macs)
 
     def time(models: Mapping[str, onnx.ModelProto]) -> Mapping[str, Speed]:
-        return _time(traced.frontend, models, material.calibration[:1])
+        return _time(traced.frontend, models, windows[:1])
 
     return settle(
         traced.model,
         observe=ranges,
+        correct=correct,
         judge=judge,
         rank=ranking,
         time=time,

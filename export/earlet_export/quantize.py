@@ -11,7 +11,8 @@ anew on every run: for convolutions that was slower than float here (1.1 to 1.4 
 for the static form), per tensor it has cost others all their accuracy, and it saves no more bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import onnx
 from onnxruntime.quantization import QuantType
@@ -19,6 +20,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.registry import QDQRegistry
 
 from earlet.errors import RecipeError
+from earlet_export.biases import with_biases
 from earlet_export.calibrate import Array as Array
 from earlet_export.calibrate import Ranges as Ranges
 from earlet_export.calibrate import observe as observe  # who quantizes calibrates first
@@ -34,13 +36,19 @@ _NORMALIZATIONS = ("BatchNormalization", "InstanceNormalization", "LayerNormaliz
 
 
 def quantize(
-    model: onnx.ModelProto, ranges: Ranges, *, keep_float: Sequence[str] = ()
+    model: onnx.ModelProto,
+    ranges: Ranges,
+    *,
+    keep_float: Sequence[str] = (),
+    biases: Mapping[str, Array] = MappingProxyType({}),
 ) -> onnx.ModelProto:
     """Model graph in float -> the same in int8. `keep_float`: names of nodes that stay as they are.
 
-    Deterministic: the same graph, ranges and names give the same bytes.
+    `biases`: layer -> the bias [out] to use in the place of its own
+    (`earlet_export.bias_correction`). Deterministic: the same graph, ranges, names and biases give
+    the same bytes.
     """
-    return finished(annotated(model, ranges, keep_float=keep_float))
+    return finished(annotated(model, ranges, keep_float=keep_float, biases=biases))
 
 
 def finished(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -49,7 +57,11 @@ def finished(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def annotated(
-    model: onnx.ModelProto, ranges: Ranges, *, keep_float: Sequence[str] = ()
+    model: onnx.ModelProto,
+    ranges: Ranges,
+    *,
+    keep_float: Sequence[str] = (),
+    biases: Mapping[str, Array] = MappingProxyType({}),
 ) -> onnx.ModelProto:
     """`quantize` without the last step: operator by operator what it was in float.
 
@@ -57,7 +69,7 @@ def annotated(
     """
     float_names = {*keep_float, *always_float(model)}
     quantized = onnx.ModelProto()
-    quantized.CopyFrom(model)
+    quantized.CopyFrom(with_biases(model, biases))
     # Shapes that an exporter noted and a rewrite changed make the quantizer stumble.
     del quantized.graph.value_info[:]
     with quiet():

@@ -1,9 +1,10 @@
 """Looks for the fastest int8 graph that keeps its recipe's promise.
 
 Tried in this order, and no further than needed: everything in int8, calibrated as the recipe says;
-the same calibrated otherwise; the first layer, the last block, or both in float; and the layers
-that hurt the decision most in float, one, two, four, ... of them, then as few as will do. Where
-all of that breaks the promise, ranges learned without quiet recordings, and again the worst layers.
+the same with its biases corrected (`earlet_export.bias_correction`), as is all that follows;
+calibrated otherwise; the first layer, the last block, or both in float; and the layers that hurt
+the decision most in float, one, two, four, ... of them, then as few as will do. Where all of that
+breaks the promise, ranges learned without quiet recordings, and again the worst layers.
 """
 
 import dataclasses
@@ -15,10 +16,12 @@ import onnx
 
 from earlet_export.calibrate import LAST_RESORT, METHODS, Method, Ranges
 from earlet_export.macs import layer_macs
-from earlet_export.quantize import annotated, layers, quantize
+from earlet_export.quantize import Array, annotated, layers, quantize
 from earlet_export.sensitivity import Damage
 from earlet_export.speed import Speed
 
+# Ranges, what stays in float -> the bias of each layer.
+Correct = Callable[[Ranges, Sequence[str]], Mapping[str, Array]]
 # With more of the work than this back in float there is no int8 graph left worth the name.
 MOST_IN_FLOAT = 0.5
 # A graph with more in float is taken only where it is faster by more than noise: so that the same
@@ -46,12 +49,14 @@ class Judged:
 class Tried:
     """One int8 graph. `kept_float`: the nodes that the recipe excludes, then those put back.
 
+    `corrected`: whether its biases are (`earlet_export.bias_correction`).
     `speed`: None until everything that was tried is timed together, which happens where more than
     one graph was tried.
     """
 
     name: str
     method: Method
+    corrected: bool
     clips: int
     kept_float: tuple[str, ...]
     float_share: float
@@ -89,6 +94,7 @@ def settle(
     model: onnx.ModelProto,
     *,
     observe: Callable[[Method], Ranges],
+    correct: Correct,
     judge: Callable[[onnx.ModelProto], Judged],
     rank: Callable[[Ranges], list[Damage]],
     time: Callable[[Mapping[str, onnx.ModelProto]], Mapping[str, Speed]],
@@ -99,7 +105,8 @@ def settle(
 ) -> Int8:
     """Model graph -> the fastest int8 graph that keeps the promise.
 
-    `observe` learns ranges by a method; `judge` holds a graph against the promise; `rank` orders
+    `observe` learns ranges by a method; `correct` finds biases for ranges and the names of what
+    stays in float; `judge` holds a graph against the promise; `rank` orders
     the layers, the worst first; `time` measures graphs side by side, the float one as `fp32`. The
     last two are asked only where plain int8 breaks the promise. Where nothing keeps it, the graph
     that does least harm comes back, its promise broken. Nodes in `exclude` are in float from the
@@ -107,12 +114,22 @@ def settle(
     came of each graph, from the first broken promise on.
     """
     macs = layer_macs(model) if macs is None else macs
-    search = _Search(model, observe=observe, judge=judge, exclude=exclude, macs=macs, tell=tell)
-    if search.tries("int8", method).holds:
+    search = _Search(
+        model,
+        observe=observe,
+        correct=correct,
+        judge=judge,
+        exclude=exclude,
+        macs=macs,
+        tell=tell,
+    )
+    if search.tries("int8", method, corrected=False).holds:
+        return search.found(ranking=(), speeds={})
+    if search.tries("int8, corrected", method).holds:
         return search.found(ranking=(), speeds={})
     for other in METHODS:
         if other not in (method, LAST_RESORT):
-            search.tries(f"int8, {other}", other)
+            search.tries(f"int8, corrected, {other}", other)
     ranking: list[Damage] = []
     if not search.holders:
         best = min(search.tried, key=lambda tried: tried.judged.badness).method
@@ -121,7 +138,7 @@ def settle(
         search.groups(best)
         search.worst_first(best, [damage.layer for damage in ranking])
     if not search.holders and method != LAST_RESORT:
-        search.tries(f"int8, {LAST_RESORT}", LAST_RESORT)
+        search.tries(f"int8, corrected, {LAST_RESORT}", LAST_RESORT)
     if not search.holders and method != LAST_RESORT:
         ranking = rank(search.ranges(LAST_RESORT))
         search.worst_first(LAST_RESORT, [damage.layer for damage in ranking])
@@ -138,18 +155,20 @@ class _Search:
         model: onnx.ModelProto,
         *,
         observe: Callable[[Method], Ranges],
+        correct: Correct,
         judge: Callable[[onnx.ModelProto], Judged],
         exclude: Sequence[str],
         macs: Mapping[str, int],
         tell: Callable[[str], None],
     ) -> None:
         self.model, self.judge, self.exclude = model, judge, tuple(exclude)
-        self.tell = tell
+        self.tell, self.correct = tell, correct
         self._observe, self._ranges = observe, dict[Method, Ranges]()
         total = max(1, sum(macs.values()))
         self.shares = {name: count / total for name, count in macs.items()}
         self.tried: list[Tried] = []
         self.models: dict[str, onnx.ModelProto] = {}
+        self.biases: dict[str, Mapping[str, Array]] = {}
 
     @property
     def holders(self) -> list[Tried]:
@@ -166,17 +185,22 @@ class _Search:
         """Of the multiplications, in 0..1."""
         return sum(self.shares.get(name, 0.0) for name in dict.fromkeys(names))
 
-    def tries(self, name: str, method: Method, put_back: Sequence[str] = ()) -> Tried:
+    def tries(
+        self, name: str, method: Method, put_back: Sequence[str] = (), *, corrected: bool = True
+    ) -> Tried:
         """Make the graph and judge it, unless the same one was made before."""
         kept = tuple(dict.fromkeys((*self.exclude, *put_back)))
         for before in self.tried:
-            if before.method == method and set(before.kept_float) == set(kept):
+            same = (before.method, before.corrected) == (method, corrected)
+            if same and set(before.kept_float) == set(kept):
                 return before
         ranges = self.ranges(method)
-        graph = quantize(self.model, ranges, keep_float=kept)
+        biases = self.correct(ranges, kept) if corrected else {}
+        graph = quantize(self.model, ranges, keep_float=kept, biases=biases)
         tried = Tried(
             name=name,
             method=method,
+            corrected=corrected,
             clips=ranges.clips,
             kept_float=kept,
             float_share=self.share(kept),
@@ -184,7 +208,7 @@ class _Search:
             model_bytes=graph.ByteSize(),
         )
         self.tried.append(tried)
-        self.models[name] = graph
+        self.models[name], self.biases[name] = graph, biases
         if not tried.holds or len(self.tried) > 1:
             self.tell(f"{name}: {'; '.join(tried.judged.broken) or 'keeps its promise'}")
         return tried
@@ -238,7 +262,11 @@ class _Search:
         return Int8(
             model=self.models[chosen.name],
             annotated=partial(
-                annotated, self.model, self.ranges(chosen.method), keep_float=chosen.kept_float
+                annotated,
+                self.model,
+                self.ranges(chosen.method),
+                keep_float=chosen.kept_float,
+                biases=self.biases[chosen.name],
             ),
             chosen=chosen,
             tried=timed,
@@ -252,7 +280,7 @@ class _Search:
 
 
 def _named(method: Method, rest: str) -> str:
-    return f"int8, {rest}" if method == "minmax" else f"int8, {method}, {rest}"
+    return ", ".join(["int8", "corrected", *([] if method == "minmax" else [method]), rest])
 
 
 def _clearly_faster(one: Tried, other: Tried) -> bool:

@@ -146,7 +146,7 @@ CASES = (
         },
         unit="ln power",
         typical=2e-4,
-        largest=0.1,
+        largest=1,
         onnx=1e-5,
         constructed=5e-3,
         reason="as log-power",
