@@ -44,11 +44,12 @@ def corrected_biases(
     numbers = {w.name: w for w in int8.graph.initializer}
     order = [n for n in whole.graph.node if n.name in own and f"{_bias(n)}_quantized" in numbers]
     meant = _means(whole, [node.output[0] for node in order], clips)
+    gives = {node.name: node.output[0] for node in int8.graph.node}
     made = {name for node in int8.graph.node for name in node.output}
     for node in order:
-        # Behind its own rounding, where the quantizer has not put that behind a ReLU.
+        # Behind its own rounding; but a ReLU that the quantizer made part of that gave it its name.
         rounded = f"{node.output[0]}_DequantizeLinear_Output"
-        read = rounded if rounded in made else node.output[0]
+        read = rounded if rounded in made else gives[node.name]
         missed = meant[node.output[0]] - _means(int8, [read], clips)[read]
         _add(numbers, _bias(node), missed)
         own[node.name] = (own[node.name] + missed).astype(np.float32)

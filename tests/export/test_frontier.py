@@ -24,6 +24,7 @@ def tried(name: str, found: Judged, *, share: float = 0.0, timed: Speed | None =
     return Tried(
         name=name,
         method="minmax",
+        corrected=False,
         clips=24,
         kept_float=("model/stem/Conv",) if share else (),
         float_share=share,

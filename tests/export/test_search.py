@@ -10,9 +10,10 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
+from earlet_export.biases import biases
 from earlet_export.calibrate import Method, Ranges, observe
 from earlet_export.macs import layer_macs
-from earlet_export.quantize import layers
+from earlet_export.quantize import annotated, layers
 from earlet_export.run import Runner, one_by_one
 from earlet_export.search import MOST_IN_FLOAT, Int8, Judged, settle
 from earlet_export.sensitivity import Damage
@@ -36,6 +37,7 @@ class Bench:
         self.features = features
         self.judged: list[tuple[str, ...]] = []
         self.methods: list[Method] = []
+        self.corrected: list[tuple[str, ...]] = []
         self.ranked = 0
         self.told: list[str] = []
 
@@ -43,6 +45,10 @@ class Bench:
         self.methods.append(method)
         statistic = "minmax" if method == "own-level" else method
         return observe(self.model, (clip[None] for clip in self.features), method=statistic)
+
+    def correct(self, _ranges: Ranges, kept: Sequence[str]) -> Mapping[str, Array]:
+        self.corrected.append(tuple(kept))
+        return {name: own + 1 for name, own in biases(self.model).items()}
 
     @property
     def lightest(self) -> list[str]:
@@ -88,6 +94,7 @@ class Bench:
         return settle(
             self.model,
             observe=self.observe,
+            correct=self.correct,
             judge=judge,
             rank=rank,
             time=time,
@@ -126,20 +133,43 @@ def test_nothing_else_is_tried_where_plain_int8_holds(bench: Bench) -> None:
     assert [tried.name for tried in found.tried] == ["int8"]
     assert found.kept_float == ("model/body.0/Conv",)
     assert (bench.methods, bench.ranked, found.fp32_speed) == (["minmax"], 0, None)
-    assert bench.told == []
+    assert (bench.told, bench.corrected) == ([], [])
+
+
+def test_corrected_biases_come_first_and_are_in_the_graph(bench: Bench) -> None:
+    found = bench.search(lambda _kept, before: before == 1)
+    assert [(tried.name, tried.corrected) for tried in found.tried] == [
+        ("int8", False),
+        ("int8, corrected", True),
+    ]
+    assert found.chosen.name == "int8, corrected"
+    assert (bench.methods, bench.corrected, bench.ranked) == (["minmax"], [()], 0)
+    assert bench.told == ["int8: changes too much", "int8, corrected: keeps its promise"]
+    ranges = bench.observe("minmax")
+    given = bench.correct(ranges, ())
+    meant = annotated(bench.model, ranges, biases=given)
+    assert found.annotated().SerializeToString() == meant.SerializeToString()
+    plain = annotated(bench.model, ranges)
+    assert meant.SerializeToString() != plain.SerializeToString()
 
 
 def test_other_calibrations_come_before_layers_in_float(bench: Bench) -> None:
-    found = bench.search(lambda _kept, before: before == 1)
-    assert [tried.name for tried in found.tried] == ["int8", "int8, entropy", "int8, percentile"]
-    assert found.chosen.name == "int8, entropy"
+    found = bench.search(lambda _kept, before: before == 2)
+    assert [tried.name for tried in found.tried] == [
+        "int8",
+        "int8, corrected",
+        "int8, corrected, entropy",
+        "int8, corrected, percentile",
+    ]
+    assert found.chosen.name == "int8, corrected, entropy"
     assert found.kept_float == ()
     assert bench.ranked == 0
     assert bench.told == [
         "int8: changes too much",
-        "int8, entropy: keeps its promise",
-        "int8, percentile: changes too much",
-        "timing 3 int8 graphs beside fp32",
+        "int8, corrected: changes too much",
+        "int8, corrected, entropy: keeps its promise",
+        "int8, corrected, percentile: changes too much",
+        "timing 4 int8 graphs beside fp32",
     ]
 
 
@@ -148,11 +178,11 @@ def test_the_worst_layers_go_back_and_no_more_than_needed(bench: Bench) -> None:
     needed = set(order[:3])
     found = bench.search(lambda kept, _: needed <= set(kept), order=order)
     assert set(found.kept_float) == needed
-    assert found.chosen.name == "int8, 3 worst layers in float"
-    assert [t.name for t in found.tried[3:6]] == [
-        "int8, first layer in float",
-        "int8, last block in float",
-        "int8, first layer and last block in float",
+    assert found.chosen.name == "int8, corrected, 3 worst layers in float"
+    assert [t.name for t in found.tried[4:7]] == [
+        "int8, corrected, first layer in float",
+        "int8, corrected, last block in float",
+        "int8, corrected, first layer and last block in float",
     ]
     assert all(tried.speed is not None for tried in found.tried)
     assert found.fp32_speed is not None
@@ -184,7 +214,7 @@ def test_it_gives_up_before_half_of_the_work_is_float(bench: Bench) -> None:
 
 def test_quiet_recordings_are_left_out_where_nothing_else_holds(bench: Bench) -> None:
     found = bench.search(lambda _kept, _before: bench.methods[-1] == "own-level")
-    assert found.chosen.name == found.tried[-1].name == "int8, own-level"
+    assert found.chosen.name == found.tried[-1].name == "int8, corrected, own-level"
     assert (found.chosen.method, found.kept_float, bench.ranked) == ("own-level", (), 1)
     needed = set(bench.lightest[:2])
     found = Bench(bench.traced, bench.features).search(
@@ -199,12 +229,12 @@ def test_with_quiet_recordings_left_out_the_worst_layers_go_back_too(bench: Benc
         lambda kept, _before: bench.methods[-1] == "own-level" and set(order[:2]) <= set(kept),
         order=order,
     )
-    assert found.chosen.name == "int8, own-level, 2 worst layers in float"
+    assert found.chosen.name == "int8, corrected, own-level, 2 worst layers in float"
     assert bench.ranked == 2
 
 
 def test_the_same_graph_is_not_judged_twice(bench: Bench) -> None:
     # The first layer is also the worst one.
     found = bench.search(lambda _kept, _before: False, order=layers(bench.model))
-    made = [(tried.method, frozenset(tried.kept_float)) for tried in found.tried]
+    made = [(tried.method, tried.corrected, frozenset(tried.kept_float)) for tried in found.tried]
     assert len(made) == len(set(made)) == len(bench.judged)
