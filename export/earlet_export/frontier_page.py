@@ -16,7 +16,8 @@ def frontier_parts(points: Sequence[Point], ranking: Sequence[Damage]) -> list[s
         f"{len(points) - 1} int8 {'graph was' if len(points) == 2 else 'graphs were'} tried; the "
         "one in bold is in this bundle: the fastest that keeps the promise. Times are of one run, "
         "in turn with fp32, on one thread; the ratio is of processor time. *Change*: of the dev "
-        "EER, in points.",
+        "EER, in points. *Corrected*: with biases by which each layer gives on average what it "
+        "gives in float.",
         _table(HEADER, rows(points)),
         f"![what each graph loses, over how long it takes]({FRONTIER_PICTURE})",
     ]

@@ -35,6 +35,7 @@ class Calibrated:
 
     `files`: train recordings, one window of each; `windows_sha256`: of these windows, in this
     order, float32; `clips`: how many the method looked at, after `levels` were made of each.
+    `corrected_by`: how many of them set the biases as well; 0: they are those of float.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Calibrated:
     files: tuple[str, ...]
     windows_sha256: str
     levels: str
+    corrected_by: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,8 +85,7 @@ def make_int8(
 
     @functools.cache
     def few() -> list[Array]:
-        step = -(-len(windows) // CORRECTION_CLIPS)
-        return [frontend(window[None]) for window in windows[::step]]
+        return [frontend(window[None]) for window in _few(windows)]
 
     def correct(found: Ranges, kept: Sequence[str]) -> Mapping[str, Array]:
         return corrected_biases(traced.model, found, few(), keep_float=kept)
@@ -117,6 +118,11 @@ def make_int8(
         macs=macs,
         tell=on_step,
     )
+
+
+def _few(windows: Array) -> Array:
+    """At most CORRECTION_CLIPS of the windows [N, T], evenly spaced."""
+    return windows[:: -(-len(windows) // CORRECTION_CLIPS)]
 
 
 def _time(
@@ -171,4 +177,5 @@ def calibrated(int8: Int8, material: Material) -> Calibrated:
             if int8.chosen.method == "own-level"
             else "each window as it is, 20 dB quieter, and in turn at full scale or 40 dB quieter"
         ),
+        corrected_by=len(_few(windows)) if int8.chosen.corrected else 0,
     )

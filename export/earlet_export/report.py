@@ -328,6 +328,11 @@ def _int8_words(report: Report) -> str:
         words.append(
             "No quieter copies of them were heard, so look below at what int8 does to quiet sound."
         )
+    if report.calibration and report.calibration.corrected_by:
+        words.append(
+            f"Biases were corrected by {report.calibration.corrected_by} of them, so that each layer "
+            "gives on average what it gives in float."
+        )
     if report.kept_float:
         words.append(f"Also float: {', '.join(f'`{name}`' for name in report.kept_float)}.")
     if report.ranking:

@@ -318,7 +318,8 @@ def _integers(adoption: Adoption) -> str:
     return (
         f"Of {len(adoption.layers)} layers behind it these were put back to float in int8.onnx: "
         f"{kept}; ranges by {adoption.calibration.method} from "
-        f"{len(adoption.calibration.files)} train recordings."
+        f"{len(adoption.calibration.files)} train recordings"
+        + (", biases corrected by some of them." if adoption.calibration.corrected_by else ".")
     )
 
 

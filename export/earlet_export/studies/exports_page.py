@@ -63,8 +63,9 @@ def _notes(rows: Sequence[ExportRow]) -> list[str]:
         f"kept: it rises by at most {100 * MOST_EER_INCREASE:g} points and no more decisions "
         "change than the recipe promises. Times: one window on one thread, interleaved in one run, "
         "processor time; model alone: int8/fp32 from features on. In float: layers that the recipe "
-        "or the search keeps there, beside the frontend and the last layer. Sizes: graphs, without "
-        "their manifest."
+        "or the search keeps there, beside the frontend and the last layer; corrected: with biases "
+        "by which each layer gives on average what it gives in float. Sizes: graphs, without their "
+        "manifest."
     ]
     tuned = [f"{row.run} from {row.tuned_from}" for row in rows if row.tuned_from]
     if tuned:
