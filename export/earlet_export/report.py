@@ -330,8 +330,8 @@ def _int8_words(report: Report) -> str:
         )
     if report.calibration and report.calibration.corrected_by:
         words.append(
-            f"Biases were corrected by {report.calibration.corrected_by} of them, so that each layer "
-            "gives on average what it gives in float."
+            f"Biases were corrected by {report.calibration.corrected_by} of them, so that each "
+            "layer gives on average what it gives in float."
         )
     if report.kept_float:
         words.append(f"Also float: {', '.join(f'`{name}`' for name in report.kept_float)}.")
