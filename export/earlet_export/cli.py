@@ -94,8 +94,8 @@ def export(
 
     int8 is static: its ranges are learned here, from the train split. (Dynamic quantization, which
     measures them anew on every run, is not offered: for convolutions it is slower than fp32.) Where
-    plain int8 breaks its promise, other calibrations are tried, then layers in float, and the
-    report shows what each of them would cost.
+    plain int8 breaks its promise, its biases are corrected, other calibrations tried, then layers
+    in float, and the report shows what each of them would cost.
 
     \b
     Example:
