@@ -49,7 +49,7 @@ def _cells(row: ExportRow) -> tuple[str, ...]:
         "" if row.model_int8_to_fp32 is None else f"{row.model_int8_to_fp32:.2f}",
         f"{row.fp32_to_torch:.2f}",
         str(row.in_float),
-        f"all {row.graph}" if row.in_float == 0 else row.graph.removeprefix("int8, "),
+        row.graph.removeprefix("int8, ") if "in float" in row.graph else f"all {row.graph}",
     )
 
 
