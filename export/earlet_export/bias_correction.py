@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from earlet_export.biases import Array, biases, with_biases
-from earlet_export.passes.wiring import without_unread
 from earlet_export.quantize import Ranges, annotated
 from earlet_export.run import Runner
 
@@ -72,15 +71,26 @@ def _means(
     model: onnx.ModelProto, tensors: Sequence[str], clips: Sequence[Array]
 ) -> dict[str, Floats]:
     """The mean of each channel (axis 1) of these tensors over all clips."""
-    asked = onnx.ModelProto()
-    asked.CopyFrom(model)
-    del asked.graph.output[:]
-    asked.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors)
-    without_unread(asked)
-    run = Runner.of(asked)
+    run = Runner.of(_up_to(model, tensors))
     sums = [np.zeros(1)] * len(tensors)
     for clip in clips:
         for i, found in enumerate(run.all(clip)):
             mean = found.mean(axis=(0, *range(2, found.ndim)), dtype=np.float64)
             sums[i] = sums[i] + mean / len(clips)
     return dict(zip(tensors, sums, strict=True))
+
+
+def _up_to(model: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:
+    """What makes these tensors, which become the outputs."""
+    needed, nodes = set(tensors), []
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            nodes.append(node)
+    part = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    part.graph.name = model.graph.name
+    part.graph.input.extend(model.graph.input)
+    part.graph.node.extend(reversed(nodes))
+    part.graph.initializer.extend(w for w in model.graph.initializer if w.name in needed)
+    part.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors)
+    return part
