@@ -23,7 +23,7 @@ class ExportRow:
     recording's score from the threshold; `moved`: the mean distance that int8 moves it.
     `model_int8_to_fp32`: as `int8_to_fp32`, from features on. `in_float`: layers that the recipe
     or the search keeps in float, of `tried` graphs. `why`: what int8 breaks, empty where it keeps
-    all. None where a row of an older version did not say.
+    all. None where a row of an older version did not say; `checkpoint_sha256` is empty there.
     """
 
     run: str
