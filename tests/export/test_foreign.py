@@ -1,9 +1,12 @@
 """Foreign models: whatever shape they come in, the graph of the contract says what they say."""
 
 import numpy as np
+import pytest
 from foreign.small import (
+    BANDS,
     HEAD,
     MEMORY,
+    STEP,
     T,
     agree,
     batched,
@@ -78,7 +81,7 @@ def test_a_value_becomes_odds_by_its_center_and_slope() -> None:
     nodes = [*body(), helper.make_node("Identity", ["value"], ["answer"])]
     three = model(nodes, weights(3), inputs={"x3": (TensorProto.FLOAT, ["B", 1, T])})
     wrapped = wrap(three, spec(text), sha256="")
-    raw = wrapped.untouched(sound())[:, 0, 1]
+    raw = wrapped.untouched(sound())[:, 0, 0, 1]
     np.testing.assert_allclose(agree(wrapped)[:, 1], -3 * (raw - 0.5), atol=1e-5)
 
 
@@ -130,18 +133,30 @@ def test_a_batch_that_only_the_file_fixes_is_opened() -> None:
     agree(wrapped)
 
 
-def test_a_model_that_mixes_the_batch_takes_one_recording_at_a_time() -> None:
-    """Its batch can be opened, but recordings would answer for each other."""
-    nodes = [
-        helper.make_node("Reshape", ["flat", "row"], ["x3"]),
-        *body(),
-        helper.make_node("Identity", ["value"], ["answer"]),
-    ]
-    constants = weights() | {"row": np.array([1, 1, -1], dtype=np.int64)}
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_model_that_mixes_the_batch_takes_one_recording_at_a_time(behind: bool) -> None:
+    """Its batch can be opened, but recordings would answer for each other.
+
+    Where only its spectrum does so the rest is heard together, and may become int8.
+    """
+    reshape = helper.make_node("Reshape", ["flat", "row"], ["x3"])
+    nodes = [reshape, *body(), helper.make_node("Identity", ["value"], ["answer"])]
+    if behind:
+        conv = next(n for n in nodes if n.name == "conv")
+        conv.output[0] = "c0"
+        join = helper.make_node("Reshape", ["c0", "strip"], ["c1"], name="join")
+        nodes.insert(nodes.index(conv) + 1, join)
+    constants = weights() | {
+        "row": np.array([1, 1, -1], dtype=np.int64),
+        "strip": np.array([1, 16, -1], dtype=np.int64),
+    }
     one = model(nodes, constants, inputs={"flat": (TensorProto.FLOAT, [1, T])})
     wrapped = wrap(one, spec(), sha256="")
     assert not wrapped.ports.batched
-    assert "Conv" in wrapped.in_turn
+    assert wrapped.one_by_one == (not behind)
+    assert ("Conv" in wrapped.in_turn) == behind
+    kinds = [n.op_type for n in wrapped.cut.traced.model.graph.node]
+    assert ("Conv" in kinds) == (not behind)
     agree(wrapped)
 
 
@@ -194,6 +209,37 @@ def test_the_seam_is_where_the_batch_comes_first() -> None:
     recurrent = model(nodes, constants, inputs={"x3": (TensorProto.FLOAT, ["B", 1, T])})
     wrapped = wrap(recurrent, spec(), sha256="")
     assert (wrapped.cut.seam, wrapped.cut.found) == ("log", True)
+    agree(wrapped)
+
+
+def test_spectra_side_by_side_are_one_frontend() -> None:
+    """Three filter banks, their log powers on top of each other; then the layers."""
+    node = helper.make_node
+    nodes = []
+    for one in "uvw":
+        nodes += [
+            node("Conv", ["x3", "dft"], [f"{one}.bands"], strides=[STEP // 2]),
+            node("Pow", [f"{one}.bands", "two"], [f"{one}.power"]),
+            node("Transpose", [f"{one}.power"], [f"{one}.turned"], perm=[0, 2, 1]),
+            node("MatMul", [f"{one}.turned", f"{one}.mel"], [f"{one}.mels"]),
+            node("Max", [f"{one}.mels", "floor"], [f"{one}.floored"]),
+            node("Log", [f"{one}.floored"], [f"{one}.log"]),
+        ]
+    nodes += [
+        node("Concat", ["u.log", "v.log", "w.log"], ["spectra"], axis=2),
+        node("Transpose", ["spectra"], ["log"], perm=[0, 2, 1]),
+        *body()[4:],
+        node("Identity", ["value"], ["answer"]),
+    ]
+    rng = np.random.default_rng(0)
+    constants = weights() | {
+        f"{one}.mel": rng.uniform(0, 1, (BANDS, 4)).astype(np.float32) for one in "uvw"
+    }
+    constants["w1"] = rng.normal(0, 0.3, (16, 12, 3)).astype(np.float32)
+    several = model(nodes, constants, inputs={"x3": (TensorProto.FLOAT, ["B", 1, T])})
+    wrapped = wrap(several, spec(), sha256="")
+    assert (wrapped.cut.seam, wrapped.cut.found) == ("log", True)
+    assert len(layers(wrapped.cut.traced.model)) == 1
     agree(wrapped)
 
 

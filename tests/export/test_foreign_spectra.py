@@ -194,7 +194,7 @@ def mel() -> onnx.ModelProto:
 def test_a_torch_module_with_torchaudios_default_size_keeps_its_answers(
     mel: onnx.ModelProto,
 ) -> None:
-    original = TorchOriginal(module=Mel().eval())
+    original = TorchOriginal(module=Mel().eval(), spec=spec(LOGITS))
     wrapped = wrap(mel, spec(LOGITS), sha256="", untouched=original)
     assert (wrapped.spectra, wrapped.inexact, wrapped.held) == (1, False, None)
     agree(wrapped)

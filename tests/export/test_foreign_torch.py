@@ -48,7 +48,7 @@ def test_a_torch_module_is_wrapped_by_its_name(monkeypatch: pytest.MonkeyPatch) 
         export_module(module, chosen),
         chosen,
         sha256="",
-        untouched=TorchOriginal(module=module),
+        untouched=TorchOriginal(module=module, spec=chosen),
     )
     logits = agree(wrapped)
     with torch.no_grad():
@@ -82,7 +82,7 @@ class Loudest(torch.nn.Module):
 @pytest.mark.parametrize("behind", [False, True])
 def test_recordings_that_heed_each_other_in_a_batch_are_heard_one_at_a_time(behind: bool) -> None:
     module, chosen = Loudest(behind=behind).eval(), spec('[output]\nmeans = "logits"\n')
-    original = TorchOriginal(module=module)
+    original = TorchOriginal(module=module, spec=chosen)
     wrapped = wrap(export_module(module, chosen), chosen, sha256="", untouched=original)
     assert wrapped.one_by_one == (not behind)
     assert wrapped.ports.batched == (not behind)
@@ -104,7 +104,7 @@ class Grouped(torch.nn.Module):
 
 def test_a_module_that_exports_with_one_recording_only_is_taken_so() -> None:
     module, chosen = Grouped().eval(), spec()
-    original = TorchOriginal(module=module)
+    original = TorchOriginal(module=module, spec=chosen)
     wrapped = wrap(export_module(module, chosen), chosen, sha256="", untouched=original)
     agree(wrapped)
 

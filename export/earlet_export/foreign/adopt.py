@@ -102,7 +102,7 @@ def open_model(named: str, spec: Spec) -> Wrapped:
         export_module(module, spec),
         spec,
         sha256=weights_sha256(module),
-        untouched=TorchOriginal(module=module),
+        untouched=TorchOriginal(module=module, spec=spec),
     )
 
 

@@ -90,6 +90,8 @@ def adopt(
       means = "probability"     # logits, log-odds, probabilities, probability, value
       name = "output"
       column = 0                # which number, of several; value: also center and slope
+      moments = "max"           # it answers moment by moment: max, mean or last of them
+      shape = ["B", "T", "K"]   # recordings, moments, numbers: the axes of such an answer
       [decision]
       threshold = 0.5           # left out: equal error rate on dev; or calibrate = true
       [export]

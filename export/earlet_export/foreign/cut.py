@@ -2,8 +2,8 @@
 
 A spectrum spans more decades than eight bits hold. Nothing in a foreign file names that place, so
 it is looked for: behind the last root, power or logarithm that has at most three products with
-weights before it (the two halves of a DFT and a filter bank). A model that works on the waveform
-itself keeps its first layer in float.
+weights before it, one behind the other (two steps of a DFT and a filter bank; spectra may stand
+side by side). A model that works on the waveform itself keeps its first layer in float.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,10 +142,11 @@ def _candidates(graph: onnx.GraphProto) -> Iterator[str]:
         # Everything is in turn, and nothing of it can become int8: the seam is the sound itself.
         yield WAVEFORM
         return
+    depths = _depths(nodes, layers)
+    deepest = max((depths[i] for i in layers), default=0)
     start = -1
     for i, node in enumerate(nodes):
-        before = sum(at < i for at in layers)
-        if node.op_type in _SPECTRAL and before <= min(_MOST_BEFORE, len(layers) - 1):
+        if node.op_type in _SPECTRAL and depths[i] <= min(_MOST_BEFORE, deepest - 1):
             start = i
     # Without a spectrum the first layer's output is where integers may begin.
     behind = [at for at in layers if at > start] if start >= 0 else layers[1:]
@@ -160,6 +161,16 @@ def _candidates(graph: onnx.GraphProto) -> Iterator[str]:
     for node in reversed(nodes):
         if LOGITS not in node.output and _parts(graph, node.output[0]):
             yield node.output[0]
+
+
+def _depths(nodes: Sequence[onnx.NodeProto], layers: Sequence[int]) -> list[int]:
+    """Of each node: the most layers that stand one behind the other up to it, itself among them."""
+    own, so_far, depths = set(layers), dict[str, int](), list[int]()
+    for i, node in enumerate(nodes):
+        before = max((so_far.get(name, 0) for name in inputs_of(node)), default=0)
+        depths.append(before + (i in own))
+        so_far |= dict.fromkeys(node.output, depths[-1])
+    return depths
 
 
 def _parts(graph: onnx.GraphProto, seam: str) -> bool:

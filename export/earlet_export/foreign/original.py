@@ -4,19 +4,23 @@ This is the original that the bundle's graphs are held against, so it shares no 
 optimization, no graph of ours, one recording at a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earlet_export.foreign.moments import by_moment
 from earlet_export.foreign.ports import Array, Ports, as_the_model_wants, zeros
-from earlet_export.foreign.spec import Spec
+from earlet_export.foreign.spec import Pool, Spec
 
 
 class Original(Protocol):
-    """Windows [B, T] -> what the model said to each piece of each, float32 [B, S, n]."""
+    """Windows [B, T] -> what the model said to each piece of each, float32 [B, S, M, n].
+
+    M: moments of a piece, one where it does not answer moment by moment.
+    """
 
     def __call__(self, windows: Array) -> Array:
         """As it came."""
@@ -36,11 +40,11 @@ class OnnxOriginal:
     prefix: str = ""
 
     def __call__(self, windows: Array) -> Array:
-        """Windows [B, T] -> answers [B, S, n], float32."""
+        """Windows [B, T] -> answers [B, S, M, n], float32."""
         return np.stack([self._one(window[None]) for window in windows])
 
     def _one(self, window: Array) -> Array:
-        """Window [1, T] -> answers [S, n]."""
+        """Window [1, T] -> answers [S, M, n]."""
         states = zeros(self.ports, batch=1)
         wanted = {port.name: port for port in self.session.get_inputs()}
         constants = {
@@ -62,7 +66,7 @@ class OnnxOriginal:
                 {self.prefix + name: value for name, value in feed.items()},
             )
             states = dict(zip(states, after, strict=True))
-            said.append(np.asarray(answer, dtype=np.float32).reshape(-1))
+            said.append(by_moment(np.asarray(answer), self.spec))
         return np.stack(said)
 
 
@@ -77,21 +81,27 @@ def pieces(windows: Array, spec: Spec) -> list[Array]:
 
 
 def as_logits(answers: Array, spec: Spec, *, tapped: bool) -> Array:
-    """Answers [B, S, n] -> logits [B, K]: as numbers of the scores' scale, then pooled.
+    """Answers [B, S, M, n] -> logits [B, K]: as numbers of the scores' scale, then pooled.
 
     `tapped`: the answers were taken before the last sigmoid or softmax, so they are logits.
     """
     output = spec.output
-    chosen = answers[:, :, output.at : output.at + 1] if output.single else answers
+    chosen = answers[..., output.at : output.at + 1] if output.single else answers
     scores = scale_of(output.means, tapped=tapped)(chosen, spec)
-    how = spec.chunks.pool if spec.chunks is not None else "last"
-    pooled = {"max": scores.max(axis=1), "mean": scores.mean(axis=1), "last": scores[:, -1]}[how]
+    of_pieces = _pooled(scores, output.moments or "last", axis=2)
+    pooled = _pooled(of_pieces, spec.chunks.pool if spec.chunks is not None else "last", axis=1)
     if not output.single:
         wide: Array = pooled.astype(np.float32)
         return wide
     zero = np.zeros_like(pooled)
     both = [pooled, zero] if spec.positive_index == 0 else [zero, pooled]
     return np.concatenate(both, axis=1).astype(np.float32)
+
+
+def _pooled(scores: Array, how: Pool, *, axis: int) -> Array:
+    wanted: Mapping[str, Callable[..., Array]] = {"max": np.max, "mean": np.mean}
+    pooled: Array = np.take(scores, -1, axis=axis) if how == "last" else wanted[how](scores, axis)
+    return pooled
 
 
 # A probability that was rounded to float32 says nothing exact beyond this: at 0.001 the last bit

@@ -266,8 +266,17 @@ def _done(adoption: Adoption) -> list[str]:
         lines.append(
             "In a batch its recordings heed each other (a level taken over all of them, perhaps), "
             "so everything up to the seam hears one at a time."
+            if adoption.batched
+            else "It takes one recording at a time, and so does everything up to the seam, in a "
+            "Scan; behind it there may be several."
         )
     lines.append(_meaning(adoption))
+    if spec.output.moments is not None:
+        place = "window" if spec.chunks is None else "piece"
+        lines.append(
+            f"It answers moment by moment; the score of a {place} is the "
+            f"{_POOL[spec.output.moments]} of its moments', as log-odds."
+        )
     lines.append(
         f"Everything up to `{adoption.seam}` ({'found' if adoption.seam_found else 'as told'}) "
         f"stays float. {_integers(adoption)}"

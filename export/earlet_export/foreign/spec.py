@@ -33,6 +33,8 @@ use it. This file does, and every line of it goes into the bundle's card. An exa
     [output]
     name = "output"
     means = "probability"    # logits, log-odds, probabilities, probability, value
+    moments = "max"          # where it answers moment by moment: what of them counts
+    shape = ["B", "T", "K"]  # recordings, moments, the numbers of each
 
     [decision]
     threshold = 0.5          # on the probability; left out: where both errors are equal on dev
@@ -53,6 +55,7 @@ from earlet_train.recipe import Data, Promises
 from earlet_train.tables import build, refuse_unknown
 
 Means = Literal["logits", "log-odds", "probabilities", "probability", "value"]
+Pool = Literal["max", "mean", "last"]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Number = float | int
 
@@ -88,7 +91,7 @@ class Chunks:
     samples: Count
     context: Annotated[int, Field(ge=0)] = 0
     states: Mapping[str, str] = field(default_factory=dict)
-    pool: Literal["max", "mean", "last"] = "max"
+    pool: Pool = "max"
 
     def __post_init__(self) -> None:
         if self.context > self.samples:
@@ -105,6 +108,10 @@ class Output:
     `probability` of the positive label, or a `value`, from which the log-odds are made as
     slope x (value - center); a negative slope where a low value speaks for the positive label.
     `column`: which number it is, counted from 0; to be said where the model answers several.
+    `moments`: for a model that answers moment by moment: the window's answer is the `max` or `mean`
+    (on the log-odds scale) or the `last` of its moments'. `shape`: the axes of such an answer in
+    the model's own order: "B" recordings, "T" moments, "K" the numbers of a moment, and ones; left
+    out: ["B", "T"] or ["B", "T", "K"].
     """
 
     means: Means
@@ -112,8 +119,18 @@ class Output:
     column: Annotated[int, Field(ge=0)] | None = None
     center: Number = 0.0
     slope: Number = 1.0
+    moments: Pool | None = None
+    shape: tuple[Literal["B", "T", "K", 1], ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.shape is not None and self.moments is None:
+            raise ValueError("shape belongs to moments = 'max', 'mean' or 'last'")
+        if self.shape is not None and (
+            self.shape.count("T") != 1 or self.shape.count("B") > 1 or self.shape.count("K") > 1
+        ):
+            raise ValueError(
+                f"shape needs one 'T' and at most one 'B' and 'K', found {list(self.shape)}"
+            )
         if self.slope == 0:
             raise ValueError("slope must not be 0")
         if self.means != "value" and (self.center, self.slope) != (0.0, 1.0):

@@ -9,8 +9,8 @@ import onnx
 from earlet_export.foreign.graph import Values, probe, sweep
 
 _SQUASH = {"probability": ("Sigmoid",), "probabilities": ("Softmax",)}
-# They hand values on in their order. A mean over an axis of one does too.
-_SAME = ("Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Cast")
+# They hand all values on as they are. A mean over an axis of one does too.
+_SAME = ("Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Cast")
 _MEANS = ("ReduceMean", "ReduceMax", "ReduceSum", "GlobalAveragePool")
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from earlet.errors import RecipeError
+from earlet_export.foreign.moments import by_moment
 from earlet_export.foreign.ports import Array
 from earlet_export.foreign.spec import Spec
 from earlet_export.quiet import quiet
@@ -24,18 +25,19 @@ from earlet_export.trace import OPSET, WAVEFORM
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TorchOriginal:
-    """The module as it came, in eval mode: windows [B, T] -> answers [B, 1, n]."""
+    """The module as it came, in eval mode: windows [B, T] -> answers [B, 1, M, n]."""
 
     module: nn.Module
+    spec: Spec
 
     def __call__(self, windows: Array) -> Array:
         """One window at a time, as the runtime asks."""
         with torch.inference_mode():
             said = [
-                self.module(torch.from_numpy(window[None])).float().numpy().reshape(1, -1)
+                by_moment(self.module(torch.from_numpy(window[None])).float().numpy(), self.spec)
                 for window in windows
             ]
-        return np.stack(said)
+        return np.stack(said)[:, None]
 
 
 def build_module(named: str) -> nn.Module:

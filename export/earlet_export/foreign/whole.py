@@ -5,7 +5,8 @@ on its memory is computed for all pieces at once, as one batch; only what does w
 after the other, in a Scan. So the bulk of the work stays visible to the optimizer and can become
 int8, and the order of the pieces is kept where it matters.
 
-A model that takes one recording at a time is put as a whole into a Scan over the batch.
+A model that takes one recording at a time is put as a whole into a Scan over the batch, where it
+cannot be parted so that only its frontend is.
 """
 
 import dataclasses
@@ -26,9 +27,10 @@ from earlet_export.foreign.graph import (
     rename_inputs,
     sweep,
 )
+from earlet_export.foreign.moments import Layout, layout
 from earlet_export.foreign.original import SUREST
 from earlet_export.foreign.ports import Ports, integer_limits
-from earlet_export.foreign.spec import Spec
+from earlet_export.foreign.spec import Pool, Spec
 from earlet_export.trace import FEATURES, LOGITS, OPSET, WAVEFORM, Traced
 
 Feed = Mapping[str, Values]
@@ -47,12 +49,10 @@ class Whole:
 def build_whole(
     inner: onnx.ModelProto, ports: Ports, spec: Spec, *, tapped: bool, feed: Feed
 ) -> Whole:
-    """The model of one piece, frozen, with adopted names -> the whole. `feed`: two recordings.
+    """The model of one piece, frozen, with adopted names -> the whole.
 
-    (One recording where the model takes no more.)
+    `feed`: several recordings; one where the model takes no more, and then the graph is of one too.
     """
-    if not ports.batched:
-        return _recordings_in_turn(inner, ports, spec, tapped=tapped, feed=feed)
     graph = helper.make_graph([], "earlet", [_waveform(spec)], [_logits(spec)])
     build = Builder(graph, place="around")
     sound = _give_sound(build, ports, spec)
@@ -107,22 +107,33 @@ def _as_port(build: Builder, x: str, ports: Ports, spec: Spec) -> str:
 def _answers(
     build: Builder, name: str, inner: onnx.ModelProto, ports: Ports, spec: Spec, feed: Feed
 ) -> str:
-    """The model's output -> float32 [B, S, n]."""
+    """The model's output -> float32 [B, S, M, n]."""
     values = probe(inner, [name], feed, source=spec.source)[name]
-    numbers = values.size // _batch(ports, feed)
-    _check_answers(numbers, spec)
+    found = layout(values.shape, spec, batch=_batch(ports, feed))
+    _check_answers(found.numbers, spec)
+    x = _turned(build, name, values, found)
+    return build.node("Reshape", x, build.ints(-1, spec.pieces, found.moments, found.numbers))
+
+
+def _turned(build: Builder, name: str, values: Values, found: Layout) -> str:
+    """The model's output -> float32, its recordings first, then its moments, then numbers."""
     x = build.node("Cast", name, to=TensorProto.FLOAT) if values.dtype != np.float32 else name
-    return build.node("Reshape", x, build.ints(-1, spec.pieces, numbers))
+    ordered = found.order == tuple(sorted(found.order))
+    return x if ordered else build.node("Transpose", x, perm=found.order)
 
 
 def _check_answers(numbers: int, spec: Spec) -> None:
     """Raise RecipeError where what the model answers is not what [output] says it means."""
     output, labels = spec.output, len(spec.labels)
     place = "window" if spec.chunks is None else "piece"
-    pooled = (
-        "Where it answers moment by moment, let it average them (in PyTorch, then adopt it as "
-        "package.module:factory)"
-    )
+    if output.moments is None:
+        place, pooled = (
+            f"one {place}",
+            " Where it answers moment by moment, say with [output] moments what of them counts "
+            "(max, mean, last), and with shape which axis they are.",
+        )
+    else:
+        place, pooled = "one moment", ""
     if output.single and output.at >= numbers:
         raise RecipeError(
             f"{spec.source}: [output] column is {output.at}, and the model answers {numbers} "
@@ -130,21 +141,21 @@ def _check_answers(numbers: int, spec: Spec) -> None:
         )
     if output.single and output.column is None and numbers > 1:
         raise RecipeError(
-            f"{spec.source}: the model answers {numbers} numbers to one {place}. Say with [output] "
-            f"column which of them, counted from 0. {pooled}."
+            f"{spec.source}: the model answers {numbers} numbers to {place}. Say with [output] "
+            f"column which of them, counted from 0.{pooled}"
         )
     if not output.single and numbers != labels:
         raise RecipeError(
-            f"{spec.source}: the model answers {numbers} numbers to one {place}; {output.means} of "
-            f"{labels} labels are {labels}. {pooled}; where it answers one number, say means = "
-            "'log-odds', 'probability' or 'value'."
+            f"{spec.source}: the model answers {numbers} number{'s' if numbers != 1 else ''} to "
+            f"{place}; {output.means} of {labels} labels are {labels}. Where it answers one "
+            f"number, say means = 'log-odds', 'probability' or 'value'.{pooled}"
         )
 
 
 def _walk(
     build: Builder, inner: onnx.ModelProto, ports: Ports, spec: Spec, *, sound: str, feed: Feed
 ) -> tuple[str, list[str]]:
-    """The part without memory for all pieces at once, then a Scan; -> answers [B, S, n]."""
+    """The part without memory for all pieces at once, then a Scan; -> answers [B, S, M, n]."""
     assert spec.chunks is not None
     S, batch = spec.pieces, _batch(ports, feed)
     early, late = _split(inner, ports, feed, spec=spec)
@@ -154,7 +165,8 @@ def _walk(
     bounds = sorted({name for node in late for name in inputs_of(node)} & made)
     ends = [*(PREFIX + name for name in spec.chunks.states.values()), PREFIX + ports.answer]
     values = probe(inner, [*bounds, *ends], feed, source=spec.source)
-    _check_answers(values[PREFIX + ports.answer].size // batch, spec)
+    found = layout(values[PREFIX + ports.answer].shape, spec, batch=batch)
+    _check_answers(found.numbers, spec)
 
     # Each bound: [B * S, ...] -> [S, B, ...], for a Scan walks over the first axis.
     scanned = []
@@ -182,10 +194,8 @@ def _walk(
         # A Scan may hand each value on once only; an identity makes it another one.
         copy = inside.node("Identity", end)
         body.output.append(_port(copy, values=values[end]))
-    n = values[ends[-1]].size // batch
-    x = ends[-1]
-    if values[x].dtype != np.float32:
-        x = inside.node("Cast", x, to=TensorProto.FLOAT)
+    n = found.moments * found.numbers
+    x = _turned(inside, ends[-1], values[ends[-1]], found)
     x = inside.node("Reshape", x, inside.ints(-1, n))
     body.output.append(helper.make_tensor_value_info(x, TensorProto.FLOAT, [None, n]))
     constants = {name for node in late for name in inputs_of(node)}
@@ -203,6 +213,7 @@ def _walk(
         )
     )
     answers = build.node("Transpose", f"{PREFIX}in turn", perm=[1, 0, 2])
+    answers = build.node("Reshape", answers, build.ints(-1, S, found.moments, found.numbers))
     return answers, [node.op_type for node in late]
 
 
@@ -235,10 +246,10 @@ def _split(
 
 
 def _give_logits(build: Builder, answers: str, spec: Spec, *, tapped: bool) -> None:
-    """Answers [B, S, n] -> `logits` [B, K], as `earlet_export.foreign.original.as_logits`."""
+    """Answers [B, S, M, n] -> `logits` [B, K], as `earlet_export.foreign.original.as_logits`."""
     output, x = spec.output, answers
     if output.single:
-        start, end, axis = output.at, output.at + 1, 2
+        start, end, axis = output.at, output.at + 1, 3
         x = build.node("Slice", x, build.ints(start), build.ints(end), build.ints(axis))
     if output.means == "value":
         x = build.node("Sub", x, build.number(output.center))
@@ -249,7 +260,8 @@ def _give_logits(build: Builder, answers: str, spec: Spec, *, tapped: bool) -> N
         p = build.node("Clip", x, build.number(SUREST), build.number(1 - SUREST))
         rest = build.node("Sub", build.number(1.0), p)
         x = build.node("Sub", build.node("Log", p), build.node("Log", rest))
-    x = _pool(build, x, spec)
+    x = _pool(build, x, output.moments or "last", axis=2)
+    x = _pool(build, x, "last" if spec.chunks is None else spec.chunks.pool, axis=1)
     if not output.single:
         build.node("Identity", x, name=LOGITS)
         return
@@ -258,21 +270,20 @@ def _give_logits(build: Builder, answers: str, spec: Spec, *, tapped: bool) -> N
     build.node("Concat", *both, axis=1, name=LOGITS)
 
 
-def _pool(build: Builder, x: str, spec: Spec) -> str:
-    """[B, S, n] -> [B, n]."""
-    if spec.chunks is None or spec.chunks.pool == "last":
-        last = build.node(
-            "Slice", x, build.ints(spec.pieces - 1), build.ints(spec.pieces), build.ints(1)
-        )
-        return build.node("Squeeze", last, build.ints(1))
-    op = "ReduceMax" if spec.chunks.pool == "max" else "ReduceMean"
-    return build.node(op, x, build.ints(1), keepdims=0)
+def _pool(build: Builder, x: str, how: Pool, *, axis: int) -> str:
+    """The axis is gone."""
+    if how == "last":
+        end = np.iinfo(np.int64).max
+        last = build.node("Slice", x, build.ints(-1), build.ints(int(end)), build.ints(axis))
+        return build.node("Squeeze", last, build.ints(axis))
+    op = "ReduceMax" if how == "max" else "ReduceMean"
+    return build.node(op, x, build.ints(axis), keepdims=0)
 
 
-def _recordings_in_turn(
+def build_in_turn(
     inner: onnx.ModelProto, ports: Ports, spec: Spec, *, tapped: bool, feed: Feed
 ) -> Whole:
-    """A model of one recording at a time: all of it in a Scan over the batch."""
+    """`build_whole` for a model of one recording at a time: all of it in a Scan over the batch."""
     if spec.chunks is not None:
         raise RecipeError(
             f"{spec.source}: the model fixes the batch to one and is called in pieces, which "
@@ -285,14 +296,15 @@ def _recordings_in_turn(
     sound = _as_port(inside, row, ports, spec)
     _put(body, inner, {PREFIX + ports.sound: sound})
     answers = _answers(inside, PREFIX + ports.answer, inner, ports, spec, feed)
-    n = probe(inner, [PREFIX + ports.answer], feed, source=spec.source)
+    values = probe(inner, [PREFIX + ports.answer], feed, source=spec.source)
+    found = layout(values[PREFIX + ports.answer].shape, spec, batch=1)
     flat = inside.node("Reshape", answers, inside.ints(-1))
-    size = n[PREFIX + ports.answer].size
+    size = found.moments * found.numbers
     body.output.append(helper.make_tensor_value_info(flat, TensorProto.FLOAT, [size]))
     graph = helper.make_graph([], "earlet", [_waveform(spec)], [_logits(spec)])
     build = Builder(graph, place="around")
     stacked = build.node("Scan", WAVEFORM, body=body, num_scan_inputs=1)
-    answers = build.node("Reshape", stacked, build.ints(-1, 1, size))
+    answers = build.node("Reshape", stacked, build.ints(-1, 1, found.moments, found.numbers))
     _give_logits(build, answers, spec, tapped=tapped)
     return Whole(model=_model(graph), in_turn=tuple(n.op_type for n in inner.graph.node))
 

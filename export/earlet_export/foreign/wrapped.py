@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 from onnx import inliner, numpy_helper, version_converter
 
-from earlet.errors import BundleError
+from earlet.errors import BundleError, RecipeError
 from earlet.onnx_file import inspect
 from earlet_export.foreign.cut import Cut, cut
 from earlet_export.foreign.freeze import Feed, freeze
@@ -35,9 +36,9 @@ from earlet_export.foreign.ports import (
 from earlet_export.foreign.spec import Spec
 from earlet_export.foreign.spectra import write_out_spectra
 from earlet_export.foreign.tap import tap
-from earlet_export.foreign.whole import build_whole, frontend_one_by_one
-from earlet_export.run import Runner, one_by_one
-from earlet_export.trace import OPSET, WAVEFORM, Traced
+from earlet_export.foreign.whole import build_in_turn, build_whole, frontend_one_by_one
+from earlet_export.run import Runner
+from earlet_export.trace import FEATURES, LOGITS, OPSET, WAVEFORM
 
 # Axes of one that may be the batch, tried one after the other.
 _MOST_TRIES = 16
@@ -51,10 +52,11 @@ class Wrapped:
     original where the file itself says it less exactly, else None: `tapped`, before its last
     sigmoid or softmax; `inexact`, with its STFT and DFT, of sizes that ONNX Runtime computes badly,
     in double precision.
-    `in_turn`: operators that walk over the pieces and stay float. `one_by_one`: its recordings heed
-    each other in a batch, so that everything up to the seam hears one at a time. `spectra`: how
-    many of its spectra `cut` has written out; `as_it_came`: the same two graphs with the file's own
-    operators, None where there were none. `opset`: the file's own.
+    `in_turn`: operators that walk over the pieces and stay float. `one_by_one`: everything up to
+    the seam hears one recording at a time, because in a batch they heed each other or because the
+    model takes no more (`ports.batched`). `spectra`: how many of its spectra `cut` has written out;
+    `as_it_came`: the same two graphs with the file's own operators, None where there were none.
+    `opset`: the file's own.
     """
 
     spec: Spec
@@ -131,6 +133,14 @@ class _Way:
     rows_mix: bool
 
 
+class _Parted(NamedTuple):
+    """See Wrapped."""
+
+    halves: Cut
+    in_turn: tuple[str, ...]
+    one_by_one: bool
+
+
 class _RowsMixError(Exception):
     """Recordings heed each other behind the seam too."""
 
@@ -154,16 +164,21 @@ def _wrapped(
     windows = rng.normal(0, 0.1, (2, spec.data.window_samples)).astype(np.float32)
     windows[1] *= 0.001
 
-    def parted(graph: onnx.ModelProto) -> tuple[Cut, tuple[str, ...]]:
-        whole = build_whole(graph, ports, spec, tapped=tapped, feed=several)
+    def parted(graph: onnx.ModelProto) -> _Parted:
+        if not ports.batched and spec.chunks is None:
+            # What does not come apart that way, or not into rows, walks as a whole.
+            with contextlib.suppress(RecipeError, BundleError, _RowsMixError):
+                whole = build_whole(graph, ports, spec, tapped=tapped, feed=several)
+                halves = cut(whole.model, spec, {WAVEFORM: windows[:1]}, per_piece=1)
+                return _Parted(_heard_one_by_one(halves, windows, spec), (), one_by_one=True)
+        build = build_whole if ports.batched else build_in_turn
+        whole = build(graph, ports, spec, tapped=tapped, feed=several)
         halves = cut(whole.model, spec, {WAVEFORM: windows}, per_piece=spec.pieces)
         if way.rows_mix:
-            traced = frontend_one_by_one(halves.traced)
-            _refuse_mixed(traced, windows)
-            halves = dataclasses.replace(halves, traced=traced)
-        return halves, whole.in_turn
+            halves = _heard_one_by_one(halves, windows, spec)
+        return _Parted(halves, whole.in_turn, one_by_one=way.rows_mix)
 
-    halves, in_turn = parted(written.model)
+    halves, in_turn, one_by_one = parted(written.model)
     if inexact:
         exact = write_out_spectra(inner, several, source=spec.source, exactly=True).model
     else:
@@ -180,20 +195,37 @@ def _wrapped(
         tapped=tapped,
         inexact=inexact,
         cut=halves,
-        as_it_came=parted(inner)[0] if written.count else None,
+        as_it_came=parted(inner).halves if written.count else None,
         spectra=written.count,
         in_turn=in_turn,
-        one_by_one=way.rows_mix,
+        one_by_one=one_by_one,
         opset=opset,
         sha256=sha256,
     )
 
 
-def _refuse_mixed(traced: Traced, windows: Array) -> None:
-    """Raise where the model half does not judge the rows of a batch apart."""
-    features, half = Runner.of(traced.frontend)(windows), Runner.of(traced.model)
-    if not np.allclose(half(features), one_by_one(half, features), rtol=1e-4, atol=1e-5):
-        raise _RowsMixError
+def _heard_one_by_one(halves: Cut, windows: Array, spec: Spec) -> Cut:
+    """Up to the seam one recording at a time, behind it as many as there are. _RowsMixError."""
+    traced = frontend_one_by_one(halves.traced)
+    features = Runner.of(traced.frontend)(windows)
+    for model in (traced.model, _with_open_reshapes(traced.model)):
+        if _judges_apart(model, features, spec):
+            return dataclasses.replace(halves, traced=dataclasses.replace(traced, model=model))
+    raise _RowsMixError
+
+
+def _judges_apart(model: onnx.ModelProto, features: Array, spec: Spec) -> bool:
+    """Whether the model half says of several rows what it says of each."""
+
+    def asked(rows: Array) -> Values:
+        return probe(model, [LOGITS], {FEATURES: rows}, source=spec.source)[LOGITS]
+
+    alone = np.concatenate([asked(features[i : i + 1]) for i in range(len(features))])
+    try:
+        together = asked(features)
+    except BundleError:
+        return False
+    return together.shape == alone.shape and np.allclose(together, alone, rtol=1e-4, atol=1e-5)
 
 
 def _frozen(model: onnx.ModelProto, spec: Spec) -> _Way:
