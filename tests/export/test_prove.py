@@ -128,6 +128,9 @@ def test_int8_is_held_to_its_decisions_and_its_error_rate(asked: Questions) -> N
     (eer,) = broken_promises(worse, original_eer=0.05, promises=promises)
     assert eer.startswith("int8 raises the dev EER from 5.00% to 7.00%")
     assert broken_promises(worse, original_eer=0.065, promises=promises) == ()
+    # As much as was promised is not more, whatever the binary difference of the two says.
+    just = dataclasses.replace(worse, eer=dataclasses.replace(rung.eer, eer=0.42))
+    assert broken_promises(just, original_eer=0.41, promises=promises) == ()
 
 
 def test_sqnr_is_the_ratio_of_signal_to_error_in_decibels() -> None:
