@@ -35,6 +35,13 @@ def ladder_parts(
     ]
 
 
+def why_fp32(sizes_bytes: Mapping[str, int]) -> str:
+    """Where int8 keeps its promise and fp32 is the default all the same: what int8 is good for."""
+    if sizes_bytes["int8"] < sizes_bytes["fp32"]:
+        return "int8 is not clearly faster here: use it for its size, or where `bench` says so"
+    return "int8 is neither clearly faster nor smaller here: use fp32"
+
+
 def float64_words(ladder: Ladder) -> str:
     """What the top rung stands on, or why there is none."""
     top = ladder.float64

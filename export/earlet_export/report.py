@@ -12,7 +12,7 @@ from earlet_export.frontier import Point
 from earlet_export.frontier_page import frontier_parts
 from earlet_export.int8 import Calibrated
 from earlet_export.ladder import Ladder
-from earlet_export.ladder_page import CONDITION_HEADER, condition_rows, ladder_parts
+from earlet_export.ladder_page import CONDITION_HEADER, condition_rows, ladder_parts, why_fp32
 from earlet_export.lengths_page import length_line, length_parts
 from earlet_export.lint_page import lint_parts, short_lines
 from earlet_export.linter import Lint
@@ -121,7 +121,7 @@ def summary(report: Report, sizes_bytes: Mapping[str, int]) -> str:
     lines = columns(header, rows)
     words = [f"default precision: {report.default_precision}"]
     if "int8" in report.rungs and report.default_precision == "fp32":
-        words.append("int8 is not faster here: use it for its size, or where `bench` says so")
+        words.append(why_fp32(sizes_bytes))
     if report.ranking:
         words.append(f"layers put back to float: {', '.join(report.kept_float)}")
     if report.lengths:

@@ -23,6 +23,7 @@ from earlet_export.ladder_page import (
     distance_rows,
     float64_words,
     ladder_parts,
+    why_fp32,
 )
 from earlet_export.material import ProofTrial
 from earlet_export.prove import compare
@@ -316,3 +317,8 @@ def test_of_three_labels_the_likeliest_one_is_watched_too(asked: Questions) -> N
     assert two.relabelled is None
     rows = decision_rows(ladder_of(asked), {"int8": other}, original_eer=other.eer)
     assert "likeliest label: 30" in rows[-1][2]
+
+
+def test_int8_that_is_no_faster_is_good_for_its_size_only_where_it_is_smaller() -> None:
+    assert "use it for its size" in why_fp32({"fp32": 4000, "int8": 1500})
+    assert "neither clearly faster nor smaller" in why_fp32({"fp32": 217, "int8": 223})

@@ -12,6 +12,7 @@ from earlet_export.card import POOLING, SHORT
 from earlet_export.foreign.original import SUREST
 from earlet_export.foreign.spec import Spec
 from earlet_export.int8 import Calibrated
+from earlet_export.ladder_page import why_fp32
 from earlet_export.markdown import columns, decibels, percent, table
 from earlet_export.operating_points import Point, points_table
 from earlet_export.prove import Rung, rungs_data
@@ -79,7 +80,7 @@ def summary(adoption: Adoption, sizes_bytes: Mapping[str, int]) -> str:
     if "int8" not in adoption.rungs:
         words.append(_no_int8(adoption))
     elif adoption.default_precision == "fp32":
-        words.append("int8 is not clearly faster here: use it for its size")
+        words.append(why_fp32(sizes_bytes))
     return "\n".join([*columns(header, rows), *words])
 
 
