@@ -337,6 +337,7 @@ class _Prover:
             asked=self.asked,
             original=self.original,
             scale=self.scale,
+            original_eer=self.promised_from,
             rung=partial(self.rung, "int8"),
             broken=self.broken,
         )

@@ -50,12 +50,14 @@ class Calibrated:
 class Proof:
     """What int8 is held against: the questions, the original's answers, and the promise.
 
-    `rung` asks a joined graph; `broken` names the promises that its rung breaks.
+    `rung` asks a joined graph; `broken` names the promises that its rung breaks, `original_eer` is
+    what they count from.
     """
 
     asked: Questions
     original: Answers
     scale: Scale
+    original_eer: float
     rung: Callable[[onnx.ModelProto], Rung]
     broken: Callable[[Rung], tuple[str, ...]]
 
@@ -113,6 +115,7 @@ def make_int8(
         judge=judge,
         rank=ranking,
         time=time,
+        original_eer=proof.original_eer,
         method=wanted.calibration,
         exclude=exclude,
         macs=macs,

@@ -39,10 +39,12 @@ class Judged:
     max_abs_logit: float
     broken: tuple[str, ...]
 
-    @property
-    def badness(self) -> float:
-        """For choosing among those that break a promise: decisions changed plus EER lost."""
-        return self.flips / max(1, self.decisions) + self.eer
+    def badness(self, original_eer: float) -> float:
+        """For choosing among those that break a promise: decisions changed plus EER lost.
+
+        An EER below the original's makes up for no decision: such luck does not last.
+        """
+        return self.flips / max(1, self.decisions) + max(0.0, self.eer - original_eer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,7 @@ def settle(
     judge: Callable[[onnx.ModelProto], Judged],
     rank: Callable[[Ranges], list[Damage]],
     time: Callable[[Mapping[str, onnx.ModelProto]], Mapping[str, Speed]],
+    original_eer: float,
     method: Method = "minmax",
     exclude: Sequence[str] = (),
     macs: Mapping[str, int] | None = None,
@@ -122,6 +125,7 @@ def settle(
         exclude=exclude,
         macs=macs,
         tell=tell,
+        original_eer=original_eer,
     )
     if search.tries("int8", method, corrected=False).holds:
         return search.found(ranking=(), speeds={})
@@ -132,7 +136,7 @@ def settle(
             search.tries(f"int8, corrected, {other}", other)
     ranking: list[Damage] = []
     if not search.holders:
-        best = min(search.tried, key=lambda tried: tried.judged.badness).method
+        best = search.least_bad().method
         tell("ranking the layers by their damage to decisions")
         ranking = rank(search.ranges(best))
         search.groups(best)
@@ -160,9 +164,10 @@ class _Search:
         exclude: Sequence[str],
         macs: Mapping[str, int],
         tell: Callable[[str], None],
+        original_eer: float,
     ) -> None:
         self.model, self.judge, self.exclude = model, judge, tuple(exclude)
-        self.tell, self.correct = tell, correct
+        self.tell, self.correct, self.original_eer = tell, correct, original_eer
         self._observe, self._ranges = observe, dict[Method, Ranges]()
         total = max(1, sum(macs.values()))
         self.shares = {name: count / total for name, count in macs.items()}
@@ -174,6 +179,10 @@ class _Search:
     def holders(self) -> list[Tried]:
         """Those that keep the promise."""
         return [tried for tried in self.tried if tried.holds]
+
+    def least_bad(self) -> Tried:
+        """The one that does least harm."""
+        return min(self.tried, key=lambda tried: tried.judged.badness(self.original_eer))
 
     def ranges(self, method: Method) -> Ranges:
         """Learned once for each method."""
@@ -255,7 +264,7 @@ class _Search:
         )
         # A sort that is stable: among equals what was tried first, the simplest, comes first.
         holding = sorted((t for t in timed if t.holds), key=lambda tried: tried.float_share)
-        chosen = (holding or sorted(timed, key=lambda tried: tried.judged.badness))[0]
+        chosen = holding[0] if holding else timed[self.tried.index(self.least_bad())]
         for tried in holding:
             if _clearly_faster(tried, chosen):
                 chosen = tried

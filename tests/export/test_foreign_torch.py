@@ -56,9 +56,12 @@ def test_a_torch_module_is_wrapped_by_its_name(monkeypatch: pytest.MonkeyPatch) 
 
 
 class Loudest(torch.nn.Module):
-    """As torchaudio's AmplitudeToDB does with [B, F, N]: a floor below the loudest of the batch."""
+    """As torchaudio's AmplitudeToDB does with [B, F, N]: a floor below the loudest of the batch.
 
-    def __init__(self, *, behind: bool) -> None:
+    `below`: how far, in nepers of power; `sure`: its answer is a probability near 0.
+    """
+
+    def __init__(self, *, behind: bool = False, below: float = 6.0, sure: bool = False) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.register_buffer("dft", torch.from_numpy(filters()))
@@ -66,17 +69,17 @@ class Loudest(torch.nn.Module):
             torch.nn.Conv1d(BANDS, 16, 3), torch.nn.BatchNorm1d(16), torch.nn.ReLU()
         )
         self.last = torch.nn.Linear(16, 2)
-        self.behind = behind
+        self.behind, self.below, self.sure = behind, below, sure
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         bands = torch.nn.functional.conv1d(waveform[:, None], self.dft, stride=50)  # type: ignore[arg-type]
         log = torch.log(torch.clamp(bands**2, min=1e-12))
-        log = torch.maximum(log, log.max() - 6)
+        log = torch.maximum(log, log.max() - self.below)
         h = self.body(log)
         if self.behind:
             h = h / (1 + h.max())
         answer: torch.Tensor = self.last(h.mean(dim=2))
-        return answer
+        return torch.sigmoid(answer[:, :1] - 30) if self.sure else answer
 
 
 @pytest.mark.parametrize("behind", [False, True])
@@ -90,6 +93,17 @@ def test_recordings_that_heed_each_other_in_a_batch_are_heard_one_at_a_time(behi
     waves = (sound() * np.array([[1], [0.1], [0.01], [0.001]])).astype(np.float32)
     run = Runner.of(join(wrapped.cut.traced.frontend, wrapped.cut.traced.model))
     np.testing.assert_allclose(run(waves), wrapped.logits(waves), atol=1e-5)
+
+
+def test_recordings_that_heed_each_other_are_found_out_by_a_model_that_is_sure_of_all() -> None:
+    """80 dB below the loudest, and no probability above 1e-5."""
+    module = Loudest(below=18.4, sure=True).eval()
+    chosen = spec('[output]\nmeans = "probability"\n')
+    original = TorchOriginal(module=module, spec=chosen)
+    wrapped = wrap(export_module(module, chosen), chosen, sha256="", untouched=original)
+    assert original(sound()).max() < 1e-5
+    assert (wrapped.one_by_one, wrapped.ports.batched) == (True, True)
+    agree(wrapped)
 
 
 class Grouped(torch.nn.Module):

@@ -3,6 +3,7 @@
 What it does to real graphs is asked in test_export.py.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -98,6 +99,7 @@ class Bench:
             judge=judge,
             rank=rank,
             time=time,
+            original_eer=0.1,
             exclude=exclude,
             tell=self.told.append,
         )
@@ -207,9 +209,16 @@ def test_of_those_that_hold_the_least_float_wins_unless_another_is_clearly_faste
 def test_it_gives_up_before_half_of_the_work_is_float(bench: Bench) -> None:
     found = bench.search(lambda _kept, _before: False)
     assert not found.chosen.holds
-    assert found.chosen.judged.badness == min(tried.judged.badness for tried in found.tried)
+    assert found.chosen.judged.badness(0.1) == min(t.judged.badness(0.1) for t in found.tried)
     assert len(found.tried) > 6
     assert all(tried.float_share <= MOST_IN_FLOAT for tried in found.tried)
+
+
+def test_an_error_rate_below_the_originals_makes_up_for_no_decision() -> None:
+    lucky = Judged(eer=0.3, flips=3, decisions=10, max_abs_logit=1.0, broken=("changes too much",))
+    steady = dataclasses.replace(lucky, eer=0.8, flips=1)
+    assert steady.badness(0.8) < lucky.badness(0.8)
+    assert dataclasses.replace(steady, eer=0.9).badness(0.8) == pytest.approx(0.2)
 
 
 def test_quiet_recordings_are_left_out_where_nothing_else_holds(bench: Bench) -> None:

@@ -147,6 +147,7 @@ def _build(
             asked=asked,
             original=original,
             scale=scale,
+            original_eer=prover.original_eer.eer,
             rung=lambda graph: prover.rung("int8", graph),
             broken=prover.broken,
         )

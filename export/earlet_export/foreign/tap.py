@@ -4,6 +4,8 @@ A float32 probability near 1 has lost its log-odds: 0.99999994 and 1 are neighbo
 squashing is the model's last word, the graph is cut just before it.
 """
 
+from collections.abc import Mapping
+
 import onnx
 
 from earlet_export.foreign.graph import Values, probe, sweep
@@ -15,7 +17,7 @@ _MEANS = ("ReduceMean", "ReduceMax", "ReduceSum", "GlobalAveragePool")
 
 
 def tap(
-    model: onnx.ModelProto, answer: str, means: str, feed: dict[str, Values], *, source: str
+    model: onnx.ModelProto, answer: str, means: str, feed: Mapping[str, Values], *, source: str
 ) -> bool:
     """Cut the squashing that makes `answer` out, in place; -> whether there was one.
 
@@ -54,7 +56,7 @@ def _bypass(graph: onnx.GraphProto, squash: onnx.NodeProto, model: onnx.ModelPro
 
 
 def _keeps_size(
-    model: onnx.ModelProto, node: onnx.NodeProto, feed: dict[str, Values], *, source: str
+    model: onnx.ModelProto, node: onnx.NodeProto, feed: Mapping[str, Values], *, source: str
 ) -> bool:
     found = probe(model, [node.input[0], node.output[0]], feed, source=source)
     return found[node.input[0]].size == found[node.output[0]].size

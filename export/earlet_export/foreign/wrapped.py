@@ -160,9 +160,7 @@ def _wrapped(
     written = write_out_spectra(inner, several, source=spec.source)
     # PyTorch itself has no such operator: there what is written out is nearer to the original.
     inexact = written.inexact and untouched is None
-    rng = np.random.default_rng(1)
-    windows = rng.normal(0, 0.1, (2, spec.data.window_samples)).astype(np.float32)
-    windows[1] *= 0.001
+    windows = _fading(2, spec.data.window_samples, seed=1)
 
     def parted(graph: onnx.ModelProto) -> _Parted:
         if not ports.batched and spec.chunks is None:
@@ -303,9 +301,16 @@ def _inner(model: onnx.ModelProto, ports: Ports, spec: Spec) -> onnx.ModelProto:
 
 
 def _rows_are_apart(inner: onnx.ModelProto, ports: Ports, spec: Spec) -> bool:
-    """Whether three recordings at once are answered as one by one."""
+    """Whether three recordings at once are answered as one by one.
+
+    Asked before the last squashing: in a probability near 0 or 1 no difference would be seen.
+    """
     answer, sound = PREFIX + ports.answer, PREFIX + ports.sound
     three = _feed(ports, spec)(3)
+    unsquashed = onnx.ModelProto()
+    unsquashed.CopyFrom(inner)
+    if tap(unsquashed, answer, spec.output.means, three, source=spec.source):
+        inner = unsquashed
     together = probe(inner, [answer], three, source=spec.source)[answer]
     axes = {sound: 0} | {
         PREFIX + name: shape.index("B") for name, (shape, _) in ports.states.items()
@@ -334,9 +339,7 @@ def _feed(ports: Ports, spec: Spec) -> Feed:
     rng = np.random.default_rng(0)
 
     def feed(batch: int) -> dict[str, Values]:
-        # Recordings of very different loudness, so that one that heeds another is found out.
-        loudness = 0.1 * 0.03 ** np.arange(batch)[:, None]
-        sound = (loudness * rng.normal(size=(batch, spec.piece_samples))).astype(np.float32)
+        sound = _fading(batch, spec.piece_samples, seed=0)
         states = {
             name: rng.normal(0, 0.1, zero.shape).astype(zero.dtype)
             for name, zero in zeros(ports, batch=batch).items()
@@ -345,6 +348,17 @@ def _feed(ports: Ports, spec: Spec) -> Feed:
         return {PREFIX + name: value for name, value in named.items()}
 
     return feed
+
+
+def _fading(rows: int, samples: int, *, seed: int) -> Array:
+    """Noise [rows, samples] that fades by 60 dB, each row 30 dB quieter than the one before.
+
+    So that one that heeds another is found out: levels cut 80 dB below the loudest (`top_db`)
+    leave steady noise as it is.
+    """
+    rng = np.random.default_rng(seed)
+    loudness = 0.1 * 0.03 ** np.arange(rows)[:, None] * np.logspace(0, -3, samples)
+    return (loudness * rng.normal(size=(rows, samples))).astype(np.float32)
 
 
 def _converted(inner: onnx.ModelProto, spec: Spec) -> onnx.ModelProto:

@@ -159,6 +159,7 @@ def export_row(
             asked=asked,
             original=original,
             scale=scale,
+            original_eer=eer,
             rung=lambda graph: compare(
                 "int8", ask(Runner.of(graph), asked), original, asked=asked, scale=scale
             ),
