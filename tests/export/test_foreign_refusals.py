@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -16,11 +17,6 @@ from earlet_export.foreign.wrapped import read_model, wrap
 @pytest.mark.parametrize(
     ("make", "text", "words"),
     [
-        (
-            lambda: batched(inputs={"x3": (1, ["B", 257, T])}),
-            '[output]\nmeans = "log-odds"\n',
-            "takes features or several microphones",
-        ),
         (
             lambda: batched(inputs={"x3": (1, ["B", 1, 9000])}),
             '[output]\nmeans = "log-odds"\n',
@@ -58,6 +54,20 @@ def test_a_manifest_that_does_not_fit_the_model_is_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=words):
         wrap(make(), spec(text), sha256="")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"x3": (1, ["B", 257, T])}, "takes features or several microphones, not a waveform"),
+        ({"x3": (1, ["B", 1, 80, 300])}, "takes features, not a waveform. Put its frontend before"),
+        ({}, "has 0 inputs and 1 outputs"),
+    ],
+)
+def test_a_model_that_takes_no_waveform_is_refused(inputs: dict[str, Any], words: str) -> None:
+    with pytest.raises(BundleError, match=words) as refused:
+        wrap(batched(inputs=inputs), spec(), sha256="")
+    assert refused.value.exit_code == 4
 
 
 @pytest.mark.parametrize(

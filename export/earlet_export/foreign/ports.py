@@ -15,6 +15,10 @@ from earlet_export.foreign.spec import Spec
 
 Array = NDArray[np.float32]
 Axis = str | int
+_WITH_FRONTEND = (
+    "Put its frontend before it, as ONNX (onnx.compose joins two files) or as a torch module that "
+    "takes the waveform (package.module:factory), and adopt that."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +39,18 @@ class Ports:
 
 
 def find_ports(model: onnx.ModelProto, spec: Spec) -> Ports:
-    """Model file and manifest -> Ports. Raises RecipeError where they do not fit each other."""
+    """Model file and manifest -> Ports.
+
+    Raises BundleError where the model takes no waveform, RecipeError where the two do not fit.
+    """
     weights = {w.name for w in model.graph.initializer}
     inputs = {p.name: p for p in model.graph.input if p.name not in weights}
     outputs = {p.name: p for p in model.graph.output}
+    if not inputs or not outputs:
+        raise BundleError(
+            f"{spec.source}: the model has {len(inputs)} inputs and {len(outputs)} outputs, and a "
+            "detector takes a waveform and gives an answer. Export it again."
+        )
     states = spec.chunks.states if spec.chunks is not None else {}
     for kind, wanted, found in (
         ("[input.constants]", spec.input.constants, inputs),
@@ -137,10 +149,9 @@ def _sound_shape(port: onnx.ValueInfoProto, spec: Spec) -> tuple[Axis, ...]:
     dims = _dims(port)
     by_rank: dict[int, tuple[Axis, ...]] = {1: ("T",), 2: ("B", "T"), 3: ("B", 1, "T")}
     if len(dims) not in by_rank and spec.input.shape is None:
-        raise RecipeError(
+        raise BundleError(
             f"{spec.source}: the input {port.name!r} has the shape {dims}, and sound is one number "
-            "after the other: this model takes features, not a waveform. Wrap it with its "
-            "frontend as a torch module and adopt that (package.module:factory)."
+            f"after the other: this model takes features, not a waveform. {_WITH_FRONTEND}"
         )
     shape = spec.input.shape or by_rank[len(dims)]
     if len(shape) != len(dims):
@@ -156,10 +167,10 @@ def _sound_shape(port: onnx.ValueInfoProto, spec: Spec) -> tuple[Axis, ...]:
                 f"{spec.piece_samples} ([data] window_samples, or [chunks] samples + context)."
             )
         if axis == 1 and isinstance(dim, int) and dim != 1:
-            raise RecipeError(
+            raise BundleError(
                 f"{spec.source}: the input {port.name!r} {dims} has an axis of {dim} where one "
-                "channel belongs: this model takes features or several microphones. Wrap it as "
-                "a torch module that takes a waveform, and adopt that (package.module:factory)."
+                "channel belongs: this model takes features or several microphones, not a "
+                f"waveform. {_WITH_FRONTEND}"
             )
         # A batch that the file fixes to one is no batch.
         found.append(1 if axis == "B" and dim == 1 else axis)
