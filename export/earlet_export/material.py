@@ -97,7 +97,7 @@ def gather(
         if not calibration:
             raise CorpusError(
                 f"none of the {len(train)} train recordings can be used:\n{named(bad)}\n"
-                f"{mend(corpus)}"
+                f"{mend(corpus, bad)}"
             )
         _check_kinds([one.trial for one in proof], positive=positive, corpus=corpus)
     return Material(

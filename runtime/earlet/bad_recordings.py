@@ -78,6 +78,11 @@ class Bad:
     trial: Trial
     why: str
 
+    @property
+    def of_another_format(self) -> bool:
+        """Whether it is sound, only of another rate or number of channels."""
+        return self.why.startswith("has ") and "samples, expected" not in self.why
+
     def __str__(self) -> str:
         return f"{self.trial.path} {self.why}"
 
@@ -150,21 +155,28 @@ def refuse(bad: Sequence[Bad], *, of: int, corpus: Path) -> None:
     """Raises CorpusError where there is any, counting all and naming the first."""
     if bad:
         raise CorpusError(
-            f"{len(bad)} of {of} recordings cannot be used:\n{named(bad)}\n{mend(corpus)} Or "
+            f"{len(bad)} of {of} recordings cannot be used:\n{named(bad)}\n{mend(corpus, bad)} Or "
             "leave them out with --skip-bad."
         )
 
 
-def mend(corpus: Path) -> str:
-    """How to get a corpus whole again, by how it was made: a sentence."""
+def mend(corpus: Path, bad: Sequence[Bad]) -> str:
+    """How to get a corpus whole again, by how it was made and what is bad: a sentence."""
     try:
         made = json.loads((corpus / MARK).read_text(encoding="utf-8"))
         schema = str(made["schema"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "Repair them, or copy the dataset again."
-    if schema.startswith("earlet-import"):
-        again = f"earlet corpus import {made.get('kind')} {made.get('source')} --out DIR"
+        made, schema = {}, ""
+    imported = schema.startswith("earlet-import")
+    whence = f"{made.get('kind')} {made.get('source')}" if imported else "KIND FOLDER"
+    if all(one.of_another_format for one in bad):
+        again = f"earlet corpus import {whence} --convert HZ --out DIR"
+        return f"A mono copy of another rate: {again}."
+    if imported:
+        again = f"earlet corpus import {whence} --out DIR"
         return f"Repair or copy them again where they lie, or import anew: {again}."
+    if not schema:
+        return "Repair them, or copy the dataset again."
     options = [f"--{name} {made[name]}" for name in ("kind", "size", "seed") if made.get(name)]
     again = " ".join(["earlet corpus build", *options, f"--out {corpus}"])
     return f"Delete what is bad and run the same build again, which makes what is missing: {again}."

@@ -13,7 +13,7 @@ from earlet.cli import run
 from earlet.detector import Detector
 from earlet.errors import BundleError, ParityError, UsageError
 from earlet_export.export import Exported
-from earlet_export.foreign.adopt import adopt_model
+from earlet_export.foreign.adopt import adopt_model, open_model
 from earlet_export.foreign.cli import adopt
 from earlet_export.foreign.spec import Spec, parse_spec
 from earlet_export.material import Material, gather
@@ -161,7 +161,7 @@ def adopted(
     tmp_path_factory: pytest.TempPathFactory, model_file: Path, spec: Spec, heard: Material
 ) -> Path:
     out = tmp_path_factory.mktemp("bundles") / "someones"
-    adopt_model(str(model_file), spec, heard, out=out, data="sounds")
+    adopt_model(open_model(str(model_file), spec), heard, out=out, data="sounds")
     return out
 
 
@@ -248,8 +248,7 @@ def test_another_original_breaks_the_proof_of_golden_answers(
     onnx.save(model, tmp_path / "other.onnx")
     out = tmp_path / "other"
     adopt_model(
-        str(tmp_path / "other.onnx"),
-        spec,
+        open_model(str(tmp_path / "other.onnx"), spec),
         heard,
         out=out,
         data="sounds",
@@ -319,7 +318,7 @@ def test_a_promise_that_int8_breaks_leaves_no_bundle(
     strict = MANIFEST.replace("[promises]", "[promises]\nfp32_max_abs_logit = 1e-12")
     chosen = parse_spec(strict, source="strict.toml")
     with pytest.raises(ParityError, match=r"fp32 moves a logit .* No bundle was written"):
-        adopt_model(str(model_file), chosen, heard, out=tmp_path / "b", data="sounds")
+        adopt_model(open_model(str(model_file), chosen), heard, out=tmp_path / "b", data="sounds")
     assert list(tmp_path.iterdir()) == []
 
 

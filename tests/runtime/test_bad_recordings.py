@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from earlet.bad_recordings import Bad, Need, find_bad, hear, look, refuse, without
+from earlet.bad_recordings import Bad, Heard, Need, find_bad, hear, look, refuse, without
 from earlet.errors import CorpusError
 from earlet.manifest import WindowPolicy
 from earlet.trial import Trial
@@ -168,3 +168,19 @@ def test_the_way_out_is_that_of_the_corpus(made: object, advice: str, tmp_path: 
         refuse(bad, of=2, corpus=tmp_path)
     assert advice in str(caught.value)
     assert ("corpus build" in str(caught.value)) == ("corpus build" in advice)
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_sound_of_another_rate_is_converted(imported: bool, tmp_path: Path) -> None:
+    if imported:
+        made = {"schema": "earlet-import-1", "kind": "esc50", "source": "/data/ESC-50"}
+        (tmp_path / "corpus.json").write_text(json.dumps(made))
+    heard = [Heard(rate_hz=44_100, channels=2, frames=9), Heard(rate_hz=8_000, channels=1)]
+    bad = [Bad(trial=trial(tmp_path / "a.flac"), why=NEED.why_not(one)) for one in heard]
+    whence = "esc50 /data/ESC-50" if imported else "KIND FOLDER"
+    with pytest.raises(CorpusError, match=f"corpus import {whence} --convert HZ --out DIR"):
+        refuse(bad, of=2, corpus=tmp_path)
+    short = Bad(trial=trial(tmp_path / "b.flac"), why="has 9 samples, expected at least 16000")
+    with pytest.raises(CorpusError) as caught:
+        refuse([*bad, short], of=3, corpus=tmp_path)
+    assert "--convert" not in str(caught.value)

@@ -63,8 +63,7 @@ class Adopted:
 
 
 def adopt_model(
-    named: str,
-    spec: Spec,
+    wrapped: Wrapped,
     material: Material,
     *,
     out: Path,
@@ -74,15 +73,12 @@ def adopt_model(
     pictures: bool = True,
     on_step: Step = lambda _: None,
 ) -> Adopted:
-    """An ONNX file or `package.module:factory`, and recordings -> the bundle `out`, or nothing.
+    """What `open_model` gave, and recordings -> the bundle `out`, or nothing.
 
-    Raises ParityError where a promise is broken, RecipeError or BundleError where model and
-    manifest do not fit, UsageError where `out` cannot be written.
+    Raises ParityError where a promise is broken, UsageError where `out` cannot be written.
     """
     refuse_existing(out, replace=replace)
     with one_thread():
-        on_step(f"taking {named} apart")
-        wrapped = open_model(named, spec)
         manifest, files, adoption = _build(
             wrapped, material, data, precision, on_step, pictures=pictures
         )
@@ -92,7 +88,15 @@ def adopt_model(
 
 
 def open_model(named: str, spec: Spec) -> Wrapped:
-    """An ONNX file, or a torch module by its factory's name -> Wrapped."""
+    """An ONNX file, or a torch module by its factory's name -> Wrapped.
+
+    Raises RecipeError or BundleError where model and manifest do not fit.
+    """
+    with one_thread():
+        return _opened(named, spec)
+
+
+def _opened(named: str, spec: Spec) -> Wrapped:
     path = Path(named)
     if path.suffix == ".onnx" or ":" not in named:
         model = read_model(path)

@@ -162,7 +162,7 @@ def _wrap(
     from earlet.bad_recordings import left_out
     from earlet.manifest import canonical_json
     from earlet.write import refuse_existing
-    from earlet_export.foreign.adopt import adopt_model
+    from earlet_export.foreign.adopt import adopt_model, open_model
     from earlet_export.foreign.page import as_data, summary
     from earlet_export.foreign.spec import load_spec
     from earlet_export.material import gather
@@ -172,6 +172,8 @@ def _wrap(
 
     refuse_existing(out, replace=force)
     spec = load_spec(manifest)
+    step(f"taking {model} apart")
+    wrapped = open_model(model, spec)
     step(f"reading recordings of {corpus}")
     material = gather(
         corpus,
@@ -187,8 +189,7 @@ def _wrap(
     if material.left_out:
         typer.echo(left_out(material.left_out, of=material.chosen), err=True)
     adopted = adopt_model(
-        model,
-        spec,
+        wrapped,
         material,
         out=out,
         data=corpus.resolve().name,
