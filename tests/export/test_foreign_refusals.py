@@ -127,6 +127,21 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         read_model(tmp_path / "none.onnx")
 
 
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"\x1c\0\0\0TFL3\x14\0", "a TensorFlow Lite model. Convert it with tf2onnx"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them. Convert"),
+        (b"PK\x03\x04\0\0", "a zip archive, as PyTorch .*: earlet adopt package.module:factory"),
+        (b'\x40\0\0\0\0\0\0\0{"w":', "a safetensors file: weights without their network"),
+    ],
+)
+def test_a_model_of_another_format_is_named(head: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(head + bytes(40))
+    with pytest.raises(BundleError, match=words):
+        read_model(tmp_path / "model.bin")
+
+
 def test_custom_operators_are_refused(tmp_path: Path) -> None:
     custom = helper.make_model(
         helper.make_graph(
