@@ -101,7 +101,7 @@ lengths: setup  ## which recipes' graphs can take any length, tried and proven: 
 	$(EARLET) study lengths --out build/lengths
 	cp build/lengths/lengths.md benchmarks/results/lengths.md
 
-foreign: $(DEMO)/corpus/corpus.json  ## two public models adopted: downloaded, wrapped, proven, quantized
+foreign: $(DEMO)/corpus/corpus.json  ## three public models adopted: downloaded, wrapped, proven, quantized
 	PYTHONPATH=tests $(PYTHON) -m foreign.adopt --data $(or $(DATA),$(DEMO)/corpus) --out build/foreign
 
 arm: setup  ## the same file on emulated Haswell, Cortex-A72 and -A76 (INSTALL=1 fetches qemu; BUNDLE=...)

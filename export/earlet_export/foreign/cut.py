@@ -14,9 +14,10 @@ import onnx
 from onnx import TensorProto, helper
 
 from earlet.errors import RecipeError
-from earlet_export.foreign.graph import Values, inputs_of, prefix_names, probe, rename_inputs
+from earlet_export.foreign.graph import Values, prefix_names, probe, rename_inputs
 from earlet_export.foreign.spec import Spec
 from earlet_export.foreign.spectra import SPECTRUM
+from earlet_export.passes.wiring import inputs_of
 from earlet_export.trace import FEATURES, FRONTEND, LOGITS, MODEL, WAVEFORM, Traced
 
 _LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "RNN", "Scan")

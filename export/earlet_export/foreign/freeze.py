@@ -15,7 +15,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from earlet_export.foreign.graph import Values, inputs_of, probe, rename_inputs, sweep
+from earlet_export.foreign.graph import Values, probe, rename_inputs, sweep
+from earlet_export.passes.wiring import inputs_of
 
 Feed = Callable[[int], Mapping[str, Values]]
 

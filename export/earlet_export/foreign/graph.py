@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from earlet.errors import BundleError
+from earlet_export.passes.wiring import inputs_of
 
 Values = NDArray[Any]
 PREFIX = "x/"
@@ -142,19 +143,6 @@ def sweep(model: onnx.ModelProto) -> None:
     weights = [weight for weight in graph.initializer if weight.name in needed]
     del graph.initializer[:]
     graph.initializer.extend(weights)
-
-
-def inputs_of(node: onnx.NodeProto) -> list[str]:
-    """All that a node reads, what its subgraphs take from outside included."""
-    names = [name for name in node.input if name]
-    for attribute in node.attribute:
-        for graph in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else []:
-            made = {port.name for port in graph.input} | {w.name for w in graph.initializer}
-            for inner in graph.node:
-                names += [name for name in inputs_of(inner) if name not in made]
-                made |= set(inner.output)
-            names += [port.name for port in graph.output if port.name not in made]
-    return names
 
 
 def rename_inputs(node: onnx.NodeProto, names: Mapping[str, str]) -> None:

@@ -22,7 +22,6 @@ from earlet_export.foreign.graph import (
     PREFIX,
     Builder,
     Values,
-    inputs_of,
     probe,
     rename_inputs,
     sweep,
@@ -31,6 +30,7 @@ from earlet_export.foreign.moments import Layout, layout
 from earlet_export.foreign.original import SUREST
 from earlet_export.foreign.ports import Ports, integer_limits
 from earlet_export.foreign.spec import Pool, Spec
+from earlet_export.passes.wiring import inputs_of
 from earlet_export.trace import FEATURES, LOGITS, OPSET, WAVEFORM, Traced
 
 Feed = Mapping[str, Values]
@@ -330,6 +330,9 @@ def frontend_one_by_one(traced: Traced) -> Traced:
     body.input.append(_tensor("one.waveform", [traced.window_samples]))
     body.output.append(_tensor("one.answer", sizes))
     outer = onnx.GraphProto(name=inner.name, input=inner.input, output=inner.output)
+    # Weights stand outside, where `earlet_export.passes` find them.
+    outer.initializer.extend(body.initializer)
+    del body.initializer[:]
     outer.node.append(
         helper.make_node(
             "Scan", [WAVEFORM], [FEATURES], f"{inner.name}/one by one", body=body, num_scan_inputs=1

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import inliner, numpy_helper, version_converter
 
-from earlet.errors import BundleError, RecipeError
+from earlet.errors import BundleError, ParityError, RecipeError
 from earlet.onnx_file import inspect
 from earlet_export.foreign.cut import Cut, cut
 from earlet_export.foreign.freeze import Feed, freeze
@@ -37,6 +37,8 @@ from earlet_export.foreign.spec import Spec
 from earlet_export.foreign.spectra import write_out_spectra
 from earlet_export.foreign.tap import tap
 from earlet_export.foreign.whole import build_in_turn, build_whole, frontend_one_by_one
+from earlet_export.passes.compact_constants import compact_constants
+from earlet_export.passes.compact_dft import compact_dft
 from earlet_export.run import Runner
 from earlet_export.trace import FEATURES, LOGITS, OPSET, WAVEFORM
 
@@ -68,7 +70,7 @@ class Wrapped:
     `in_turn`: operators that walk over the pieces and stay float. `one_by_one`: everything up to
     the seam hears one recording at a time, because in a batch they heed each other or because the
     model takes no more (`ports.batched`). `spectra`: how many of its spectra `cut` has written out;
-    `as_it_came`: the same two graphs with the file's own operators, None where there were none.
+    `as_it_came`: the same two graphs with the file's own operators and tables.
     `opset`: the file's own.
     """
 
@@ -79,7 +81,7 @@ class Wrapped:
     tapped: bool
     inexact: bool
     cut: Cut
-    as_it_came: Cut | None
+    as_it_came: Cut
     spectra: int
     in_turn: tuple[str, ...]
     one_by_one: bool
@@ -203,6 +205,7 @@ def _wrapped(
         return _Parted(halves, whole.in_turn, one_by_one=way.rows_mix)
 
     halves, in_turn, one_by_one = parted(written.model)
+    as_it_came = parted(inner).halves if written.count else halves
     if inexact:
         exact = write_out_spectra(inner, several, source=spec.source, exactly=True).model
     else:
@@ -218,14 +221,24 @@ def _wrapped(
         else None,
         tapped=tapped,
         inexact=inexact,
-        cut=halves,
-        as_it_came=parted(inner).halves if written.count else None,
+        cut=_compacted(halves),
+        as_it_came=as_it_came,
         spectra=written.count,
         in_turn=in_turn,
         one_by_one=one_by_one,
         opset=opset,
         sha256=sha256,
     )
+
+
+def _compacted(halves: Cut) -> Cut:
+    """The tables of the frontend in the few bytes that they need."""
+    with contextlib.suppress(ParityError):
+        frontend = compact_constants(compact_dft(halves.traced.frontend))
+        return dataclasses.replace(
+            halves, traced=dataclasses.replace(halves.traced, frontend=frontend)
+        )
+    return halves
 
 
 def _heard_one_by_one(halves: Cut, windows: Array, spec: Spec) -> Cut:

@@ -25,7 +25,7 @@ class Wiring:
         """Read it off the graph."""
         readers: dict[str, list[onnx.NodeProto]] = {}
         for node in graph.node:
-            for name in dict.fromkeys(node.input):
+            for name in dict.fromkeys(inputs_of(node)):
                 readers.setdefault(name, []).append(node)
         return cls(
             maker={name: node for node in graph.node for name in node.output if name},
@@ -45,6 +45,19 @@ class Wiring:
         return None if constant is None else numpy_helper.to_array(constant)
 
 
+def inputs_of(node: onnx.NodeProto) -> list[str]:
+    """All that a node reads, what its subgraphs take from outside included."""
+    names = [name for name in node.input if name]
+    for attribute in node.attribute:
+        for graph in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else []:
+            made = {port.name for port in graph.input} | {w.name for w in graph.initializer}
+            for inner in graph.node:
+                names += [name for name in inputs_of(inner) if name not in made]
+                made |= set(inner.output)
+            names += [port.name for port in graph.output if port.name not in made]
+    return names
+
+
 def attribute(node: onnx.NodeProto, name: str, default: T) -> T:
     """The node's attribute, or `default`, which also states its type."""
     for found in node.attribute:
@@ -58,7 +71,7 @@ def without_unread(model: onnx.ModelProto) -> None:
     """Drop nodes and constants that nothing reads any more, in place."""
     graph = model.graph
     while True:
-        read = {name for node in graph.node for name in node.input}
+        read = {name for node in graph.node for name in inputs_of(node)}
         read |= {value.name for value in graph.output}
         dead = [node for node in graph.node if not read.intersection(node.output)]
         for node in dead:
