@@ -127,6 +127,30 @@ def test_a_constant_input_chooses_its_branch_and_leaves_no_trace() -> None:
     assert not kinds & {"If", "Equal"}
 
 
+@pytest.mark.parametrize("axes", [["B", "T"], [None, None], ["B", T]])
+def test_a_mask_over_the_samples_has_their_number(axes: list[str | int | None]) -> None:
+    """As transformers take it: what is masked off does not count."""
+    node = helper.make_node
+    nodes = [
+        node("Mul", ["x", "mask"], ["kept"]),
+        node("ReduceSum", ["mask", "one"], ["samples"], keepdims=1),
+        node("Div", ["kept", "samples"], ["scaled"]),
+        node("Mul", ["scaled", "many"], ["loud"]),
+        node("Unsqueeze", ["loud", "one"], ["x3"]),
+        *body(),
+        node("Identity", ["value"], ["answer"]),
+    ]
+    masked = model(
+        nodes,
+        weights() | {"many": np.array(T, dtype=np.float32)},
+        inputs={"x": (TensorProto.FLOAT, axes), "mask": (TensorProto.FLOAT, axes)},
+    )
+    text = '[input]\nname = "x"\nconstants = {mask = 1}\n[output]\nmeans = "log-odds"\n'
+    wrapped = wrap(masked, spec(text), sha256="")
+    expected = wrap(batched(), spec(), sha256="")
+    np.testing.assert_allclose(agree(wrapped), agree(expected), atol=1e-5)
+
+
 def test_a_batch_that_only_the_file_fixes_is_opened() -> None:
     wrapped = wrap(batched(inputs={"x3": (TensorProto.FLOAT, [1, 1, T])}), spec(), sha256="")
     assert wrapped.ports.batched

@@ -38,6 +38,11 @@ from earlet_export.foreign.wrapped import read_model, wrap
             r"\[input\.constants\] names 'rate', and the model has x3",
         ),
         (
+            lambda: batched(inputs={"x3": (1, ["B", 1, "samples"]), "mask": (7, ["B", "length"])}),
+            '[input]\nname = "x3"\nconstants = {mask = 1}\n[output]\nmeans = "log-odds"\n',
+            "leaves 'length' open, which is no axis of the sound's input 'x3'",
+        ),
+        (
             batched,
             '[output]\nmeans = "log-odds"\n[export]\nseam = "nowhere"\n',
             "the model has no tensor 'nowhere'",

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from earlet_export.foreign.moments import by_moment
 from earlet_export.foreign.ports import Array, Ports, as_the_model_wants, zeros
@@ -46,10 +45,10 @@ class OnnxOriginal:
     def _one(self, window: Array) -> Array:
         """Window [1, T] -> answers [S, M, n]."""
         states = zeros(self.ports, batch=1)
-        wanted = {port.name: port for port in self.session.get_inputs()}
+        wanted = {port.name for port in self.session.get_inputs()}
         constants = {
-            name: _filled(wanted[self.prefix + name], number)
-            for name, number in self.spec.input.constants.items()
+            name: value
+            for name, value in self.ports.constants.items()
             if self.prefix + name in wanted
         }
         following = {} if self.spec.chunks is None else self.spec.chunks.states
@@ -134,14 +133,3 @@ def undone(answers: Array, means: str) -> Array:
 def _log_odds(p: Array) -> Array:
     odds: Array = np.log(p) - np.log(1 - p)
     return odds
-
-
-def _filled(port: Any, number: float) -> NDArray[Any]:
-    kinds: dict[str, Any] = {
-        "tensor(int64)": np.int64,
-        "tensor(int32)": np.int32,
-        "tensor(float)": np.float32,
-    }
-    kinds |= {"tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(bool)": np.bool_}
-    dims = [d if isinstance(d, int) else 1 for d in port.shape]
-    return np.full(dims, number, dtype=kinds[port.type])

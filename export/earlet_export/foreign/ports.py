@@ -26,14 +26,16 @@ class Ports:
     """The model's ends by the model's own names.
 
     `sound`: the input that takes it; `shape`: its axes, "B", "T" and ones; `dtype` of its numbers.
-    `states`: input -> its shape, with "B" where the batch goes, and number type. `answer`: the
-    output. `batched`: whether one call takes several recordings.
+    `states`: input -> its shape, with "B" where the batch goes, and number type. `constants`: input
+    -> what it is given with one recording. `answer`: the output. `batched`: whether one call takes
+    several recordings.
     """
 
     sound: str
     shape: tuple[Axis, ...]
     dtype: "np.dtype[Any]"
     states: Mapping[str, tuple[tuple[Axis, ...], "np.dtype[Any]"]]
+    constants: Mapping[str, Values]
     answer: str
     batched: bool
 
@@ -82,6 +84,10 @@ def find_ports(model: onnx.ModelProto, spec: Spec) -> Ports:
         shape=shape,
         dtype=_dtype(inputs[sound]),
         states={name: _state(inputs[name], batched=batched, spec=spec) for name in states},
+        constants={
+            name: _constant(inputs[name], number, like=inputs[sound], shape=shape, spec=spec)
+            for name, number in spec.input.constants.items()
+        },
         answer=answer,
         batched=batched,
     )
@@ -92,10 +98,8 @@ def with_constants(model: onnx.ModelProto, ports: Ports, spec: Spec) -> onnx.Mod
     filled = onnx.ModelProto()
     filled.CopyFrom(model)
     graph = filled.graph
-    for name, number in spec.input.constants.items():
+    for name, value in ports.constants.items():
         port = next(p for p in graph.input if p.name == name)
-        dims = [d.dim_value or 1 for d in port.type.tensor_type.shape.dim]
-        value = np.full(dims, number, dtype=_dtype(port))
         graph.input.remove(port)
         graph.initializer.append(numpy_helper.from_array(value, name))
     for port in graph.input:
@@ -197,6 +201,39 @@ def _state(
         else:
             shape.append("B" if batched else 1)
     return tuple(shape), _dtype(port)
+
+
+def _constant(
+    port: onnx.ValueInfoProto,
+    number: float,
+    *,
+    like: onnx.ValueInfoProto,
+    shape: tuple[Axis, ...],
+    spec: Spec,
+) -> Values:
+    """That number in every place of the port. `like`: the sound's port, `shape`: its axes.
+
+    A port with the sound's open axes, a mask over its samples, has its sizes.
+    """
+    sizes = {"T": spec.piece_samples, "B": 1, 1: 1}
+    named = {
+        dim: sizes[axis]
+        for dim, axis in zip(_dims(like), shape, strict=True)
+        if isinstance(dim, str)
+    }
+    dims = _dims(port)
+    if dims == _dims(like):
+        # Also where neither names its open axes.
+        return np.full([sizes[axis] for axis in shape], number, dtype=_dtype(port))
+    for dim in dims:
+        if isinstance(dim, str) and dim not in named and len(dims) > 1:
+            raise RecipeError(
+                f"{spec.source}: the input {port.name!r} {dims} of [input.constants] leaves "
+                f"{dim!r} open, which is no axis of the sound's input {like.name!r} "
+                f"{_dims(like)}. Export the model with that size fixed."
+            )
+    filled = [named.get(dim, 1) if isinstance(dim, str) else dim for dim in dims]
+    return np.full(filled, number, dtype=_dtype(port))
 
 
 def _dims(port: onnx.ValueInfoProto) -> list[int | str]:

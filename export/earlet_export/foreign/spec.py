@@ -66,7 +66,7 @@ class Input:
 
     `shape`: its axes in the model's own order: "B", "T" and ones, such as ["B", 1, "T"].
     `full_scale`: the number that the loudest sample has there: 1.0, or 32768 for 16-bit integers.
-    `constants`: other inputs, each always the same number.
+    `constants`: other inputs, each always the same number: a rate, or a mask over all samples.
     """
 
     name: str | None = None
