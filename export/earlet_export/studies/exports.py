@@ -27,6 +27,7 @@ from earlet_export.int8 import Proof, make_int8
 from earlet_export.join import join
 from earlet_export.material import Material, gather
 from earlet_export.prove import Rung, broken_promises, check_finite, compare, error_rate
+from earlet_export.quantize import layers
 from earlet_export.run import Runner
 from earlet_export.speed import ROUNDS, measure, one_thread, side_by_side
 from earlet_export.studies.exports_rows import ExportRow, keep, kept
@@ -204,7 +205,7 @@ def export_row(
         margin=float(np.median(np.abs(theirs - scale.threshold))),
         moved=float(np.abs(ours - theirs).mean()),
         graph=int8.chosen.name,
-        in_float=len(int8.kept_float),
+        in_float=len({*int8.kept_float} & {*layers(traced.model)}),
         tried=len(int8.tried),
         fp32_bytes=graphs["fp32"].ByteSize(),
         int8_bytes=graphs["int8"].ByteSize(),
