@@ -1,10 +1,11 @@
 """Looks for the fastest int8 graph that keeps its recipe's promise.
 
 Tried in this order, and no further than needed: everything in int8, calibrated as the recipe says;
-the same with its biases corrected (`earlet_export.bias_correction`), as is all that follows;
-calibrated otherwise; the first layer, the last block, or both in float; and the layers that hurt
-the decision most in float, one, two, four, ... of them, then as few as will do. Where all of that
-breaks the promise, ranges learned without quiet recordings, and again the worst layers.
+the same with its biases corrected (`earlet_export.bias_correction`), as is all that follows unless
+that did more harm; calibrated otherwise; the first layer, the last block, or both in float; and the
+layers that hurt the decision most in float, one, two, four, ... of them, then as few as will do.
+Where all of that breaks the promise, ranges learned without quiet recordings, and again the worst
+layers.
 """
 
 import dataclasses
@@ -126,14 +127,17 @@ def settle(
         macs=macs,
         tell=tell,
         original_eer=original_eer,
+        method=method,
     )
-    if search.tries("int8", method, corrected=False).holds:
-        return search.found(ranking=(), speeds={})
-    if search.tries("int8, corrected", method).holds:
-        return search.found(ranking=(), speeds={})
+    for corrected in (False, True):
+        search.corrected = corrected
+        if search.tries(search.named(method), method).holds:
+            return search.found(ranking=(), speeds={})
+    plain, better = (tried.judged.badness(original_eer) for tried in search.tried)
+    search.corrected = better <= plain
     for other in METHODS:
         if other not in (method, LAST_RESORT):
-            search.tries(f"int8, corrected, {other}", other)
+            search.tries(search.named(other), other)
     ranking: list[Damage] = []
     if not search.holders:
         best = search.least_bad().method
@@ -142,7 +146,7 @@ def settle(
         search.groups(best)
         search.worst_first(best, [damage.layer for damage in ranking])
     if not search.holders and method != LAST_RESORT:
-        search.tries(f"int8, corrected, {LAST_RESORT}", LAST_RESORT)
+        search.tries(search.named(LAST_RESORT), LAST_RESORT)
     if not search.holders and method != LAST_RESORT:
         ranking = rank(search.ranges(LAST_RESORT))
         search.worst_first(LAST_RESORT, [damage.layer for damage in ranking])
@@ -152,7 +156,12 @@ def settle(
 
 
 class _Search:
-    """What was tried so far."""
+    """What was tried so far. `corrected`: whether the biases of what is tried next are.
+
+    `method`: the recipe's, which names leave out.
+    """
+
+    corrected = False
 
     def __init__(
         self,
@@ -165,8 +174,10 @@ class _Search:
         macs: Mapping[str, int],
         tell: Callable[[str], None],
         original_eer: float,
+        method: Method,
     ) -> None:
         self.model, self.judge, self.exclude = model, judge, tuple(exclude)
+        self.method = method
         self.tell, self.correct, self.original_eer = tell, correct, original_eer
         self._observe, self._ranges = observe, dict[Method, Ranges]()
         total = max(1, sum(macs.values()))
@@ -194,10 +205,19 @@ class _Search:
         """Of the multiplications, in 0..1."""
         return sum(self.shares.get(name, 0.0) for name in dict.fromkeys(names))
 
-    def tries(
-        self, name: str, method: Method, put_back: Sequence[str] = (), *, corrected: bool = True
-    ) -> Tried:
+    def named(self, method: Method, rest: str = "") -> str:
+        """What the page calls such a graph."""
+        words = [
+            "int8",
+            *(["corrected"] if self.corrected else []),
+            *([method] if method != self.method else []),
+            *([rest] if rest else []),
+        ]
+        return ", ".join(words)
+
+    def tries(self, name: str, method: Method, put_back: Sequence[str] = ()) -> Tried:
         """Make the graph and judge it, unless the same one was made before."""
+        corrected = self.corrected
         kept = tuple(dict.fromkeys((*self.exclude, *put_back)))
         for before in self.tried:
             same = (before.method, before.corrected) == (method, corrected)
@@ -235,7 +255,7 @@ class _Search:
             ("first layer and last block", first + last),
         ):
             if self.share(group) <= MOST_IN_FLOAT:
-                self.tries(_named(method, f"{name} in float"), method, group)
+                self.tries(self.named(method, f"{name} in float"), method, group)
 
     def worst_first(self, method: Method, ranked: Sequence[str]) -> None:
         """Put 1, 2, 4, ... of the worst back until the promise holds; then seek the fewest."""
@@ -285,11 +305,7 @@ class _Search:
 
     def _worst(self, method: Method, put_back: Sequence[str]) -> Tried:
         count = f"{len(put_back)} worst layer{'s' if len(put_back) > 1 else ''}"
-        return self.tries(_named(method, f"{count} in float"), method, put_back)
-
-
-def _named(method: Method, rest: str) -> str:
-    return ", ".join(["int8", "corrected", *([] if method == "minmax" else [method]), rest])
+        return self.tries(self.named(method, f"{count} in float"), method, put_back)
 
 
 def _clearly_faster(one: Tried, other: Tried) -> bool:

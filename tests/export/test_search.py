@@ -64,16 +64,21 @@ class Bench:
         order: Sequence[str] = (),
         speeds: Mapping[str, float] | None = None,
         exclude: Sequence[str] = (),
+        worse: Sequence[int] = (),
     ) -> Int8:
-        """`holds(layers in float, how many graphs came before)`; `speeds`: ratios by name."""
+        """`holds(layers in float, how many graphs came before)`; `speeds`: ratios by name.
+
+        `worse`: graphs, counted from 0, that do more harm than the others.
+        """
 
         def judge(graph: onnx.ModelProto) -> Judged:
             kept = self.in_float(graph)
             fine = holds(kept, len(self.judged))
+            more = 1 if len(self.judged) in worse else 0
             self.judged.append(kept)
             return Judged(
                 eer=0.1,
-                flips=0 if fine else 9 - min(9, len(kept)),
+                flips=0 if fine else 9 - min(9, len(kept)) + more,
                 decisions=10,
                 max_abs_logit=1.0,
                 broken=() if fine else ("changes too much",),
@@ -212,6 +217,17 @@ def test_it_gives_up_before_half_of_the_work_is_float(bench: Bench) -> None:
     assert found.chosen.judged.badness(0.1) == min(t.judged.badness(0.1) for t in found.tried)
     assert len(found.tried) > 6
     assert all(tried.float_share <= MOST_IN_FLOAT for tried in found.tried)
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_biases_are_corrected_further_on_unless_that_did_more_harm(
+    bench: Bench, helps: bool
+) -> None:
+    """Told apart by the number of graphs before: the second is the corrected one."""
+    found = bench.search(lambda _kept, _before: False, worse=() if helps else (1,))
+    assert {tried.corrected for tried in found.tried[2:]} == {helps}
+    assert all(("corrected" in tried.name) == tried.corrected for tried in found.tried)
+    assert "int8, percentile" in {t.name.replace("corrected, ", "") for t in found.tried}
 
 
 def test_an_error_rate_below_the_originals_makes_up_for_no_decision() -> None:
