@@ -161,8 +161,6 @@ class _Search:
     `method`: the recipe's, which names leave out.
     """
 
-    corrected = False
-
     def __init__(
         self,
         model: onnx.ModelProto,
@@ -177,7 +175,7 @@ class _Search:
         method: Method,
     ) -> None:
         self.model, self.judge, self.exclude = model, judge, tuple(exclude)
-        self.method = method
+        self.method, self.corrected = method, False
         self.tell, self.correct, self.original_eer = tell, correct, original_eer
         self._observe, self._ranges = observe, dict[Method, Ranges]()
         total = max(1, sum(macs.values()))

@@ -10,8 +10,9 @@ from foreign.small import HEAD, T, batched, body, model, spec, weights
 from onnx import helper
 
 from earlet.errors import BundleError, RecipeError
+from earlet_export.foreign.model_file import read_model
 from earlet_export.foreign.spec import parse_spec
-from earlet_export.foreign.wrapped import read_model, wrap
+from earlet_export.foreign.wrapped import wrap
 
 
 @pytest.mark.parametrize(

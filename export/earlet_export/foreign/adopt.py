@@ -21,6 +21,7 @@ from earlet.write import check_written, refuse_existing, write_bundle
 from earlet_export.answers import Answers, Questions, Scale, ask, questions
 from earlet_export.foreign.cut import Cut
 from earlet_export.foreign.graph import plain_session
+from earlet_export.foreign.model_file import read_model
 from earlet_export.foreign.pack import pack
 from earlet_export.foreign.page import Adoption
 from earlet_export.foreign.spec import Spec
@@ -30,7 +31,7 @@ from earlet_export.foreign.torch_module import (
     export_module,
     weights_sha256,
 )
-from earlet_export.foreign.wrapped import Wrapped, read_model, wrap
+from earlet_export.foreign.wrapped import Wrapped, wrap
 from earlet_export.int8 import Proof, calibrated, make_int8
 from earlet_export.join import join
 from earlet_export.layer_noise import layer_noise

@@ -5,15 +5,13 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import onnx
-from onnx import inliner, numpy_helper, version_converter
+from onnx import numpy_helper, version_converter
 
 from earlet.errors import BundleError, ParityError, RecipeError
-from earlet.onnx_file import inspect
 from earlet_export.foreign.cut import Cut, cut
 from earlet_export.foreign.freeze import Feed, freeze
 from earlet_export.foreign.graph import (
@@ -42,19 +40,6 @@ from earlet_export.passes.compact_dft import compact_dft
 from earlet_export.run import Runner
 from earlet_export.trace import FEATURES, LOGITS, OPSET, WAVEFORM
 
-_BY_FACTORY = (
-    "Name a function that builds the network with its weights instead: earlet adopt "
-    "package.module:factory."
-)
-_BY_TF2ONNX = "Convert it with tf2onnx, and adopt the .onnx file."
-# Place of the first bytes, the bytes, what they say.
-_OTHER_FORMATS = (
-    (4, b"TFL3", f"a TensorFlow Lite model. {_BY_TF2ONNX}"),
-    (0, b"\x89HDF", f"an HDF5 file, as Keras writes them. {_BY_TF2ONNX}"),
-    (0, b"PK\x03\x04", f"a zip archive, as PyTorch and Keras write them. {_BY_FACTORY}"),
-    (0, b"\x80\x02", f"a Python pickle, as PyTorch wrote them. {_BY_FACTORY}"),
-    (8, b'{"', f"a safetensors file: weights without their network. {_BY_FACTORY}"),
-)
 # Axes of one that may be the batch, tried one after the other.
 _MOST_TRIES = 16
 
@@ -103,37 +88,6 @@ class Wrapped:
         if self.tapped:
             again = undone(again, self.spec.output.means)
         return float(np.abs(again - self.untouched(windows)).max())
-
-
-def read_model(path: Path) -> onnx.ModelProto:
-    """An ONNX file, weights beside it taken in, its own functions written out. BundleError."""
-    try:
-        model = onnx.load(path)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}.") from None
-    # The parser's own error shares no base with others below Exception.
-    except Exception as error:
-        what = _other_format(path)
-        raise BundleError(
-            f"{path} is {what}"
-            if what
-            else f"{path} is not a whole ONNX model: {str(error).splitlines()[0]}. Get it again."
-        ) from None
-    if model.functions:
-        model = inliner.inline_local_functions(model)
-    # Same doors as every graph of a bundle: no custom operators, no pointers to other files.
-    inspect(model.SerializeToString(), source=str(path))
-    return model
-
-
-def _other_format(path: Path) -> str:
-    """What a file that is no ONNX is by its first bytes, and the way from there; or nothing."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    for at, magic, what in _OTHER_FORMATS:
-        if head[at:].startswith(magic):
-            return what
-    return ""
 
 
 def wrap(
